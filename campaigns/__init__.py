@@ -1,0 +1,1 @@
+"""MANY recipients, on a schedule."""

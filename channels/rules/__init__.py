@@ -1,0 +1,1 @@
+"""Pure functions: no Django, no network, no clock."""

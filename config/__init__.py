@@ -1,0 +1,1 @@
+"""Composition root: may import everything, nobody imports it."""

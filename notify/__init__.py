@@ -1,0 +1,1 @@
+"""THE pipeline: accept, plan, render, dispatch, record."""

@@ -1,0 +1,1 @@
+"""WHAT a recipient allows, and how they can be reached."""
