@@ -1,0 +1,154 @@
+"""Every Django setting, read from the environment; complete for production."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+# Debian's zone data may be a year behind the pinned tzdata package: an empty path makes zoneinfo use the package.
+os.environ["PYTHONTZPATH"] = ""
+
+from config import env  # noqa: E402 - the zone path comes before anything that may read zones
+from config.embedded import endpoints, generated_secrets  # noqa: E402
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+PRODUCTION = env.text("CARILLON_ENV", "development") == "production"
+HOME = env.path("CARILLON_HOME", BASE_DIR / ".carillon")
+ENDPOINTS = endpoints()
+SECRETS = generated_secrets(HOME) if not PRODUCTION else None
+
+
+def _secret(name: str, generated: str | None) -> str:
+    """A secret from the environment; outside production, the generated one stands in."""
+    return env.text(name, generated) if generated is not None else env.text(name)
+
+
+SECRET_KEY = _secret("CARILLON_SECRET_KEY", SECRETS and SECRETS.secret_key)
+DEBUG = False
+ALLOWED_HOSTS = env.text("CARILLON_ALLOWED_HOSTS", "*" if not PRODUCTION else "").split(",")
+PUBLIC_URL = env.text("CARILLON_PUBLIC_URL", f"http://127.0.0.1:{env.integer('PORT', 8000)}").rstrip("/")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+#: What the apps' own conf.py modules read.
+CARILLON: dict[str, Any] = {
+    "HOME": HOME,
+    "PUBLIC_URL": PUBLIC_URL,
+    "PROVIDERS_FILE": env.path("CARILLON_PROVIDERS_FILE", None),
+    "MASTER_KEYS": _secret("CARILLON_MASTER_KEYS", SECRETS and SECRETS.master_keys),
+    "HASH_KEY": base64.b64decode(_secret("CARILLON_HASH_KEY", SECRETS and SECRETS.hash_key)),
+    "REDIS_URL": ENDPOINTS.redis_url,
+    "BROKER_URL": ENDPOINTS.broker_url,
+    "RETENTION_DAYS": env.integer("CARILLON_RETENTION_DAYS", 90),
+    "IDEMPOTENCY_HOURS": env.integer("CARILLON_IDEMPOTENCY_HOURS", 24),
+    "METRICS_DIR": HOME / "metrics",
+    "LOG_LEVEL": env.text("CARILLON_LOG_LEVEL", "INFO"),
+}
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_celery_beat",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "channels.apps.ChannelsConfig",
+    "preferences.apps.PreferencesConfig",
+    "notify.apps.NotifyConfig",
+    "config.apps.ConfigConfig",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.request_context.RequestContextMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+
+def _database(url: str) -> dict[str, Any]:
+    """Django's form of a PostgreSQL URL; connections outlive requests and tasks (reliability.md 1.3)."""
+    parts = urlsplit(url)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 3, "application_name": env.text("CARILLON_PROCESS", "carillon")},
+    }
+
+
+DATABASES = {"default": _database(ENDPOINTS.database_url)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+#: A whole send of 1,000 recipients is under 1 MiB (api.md section 2); the API answers 413 above it itself.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["notify.api.auth.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["notify.api.auth.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["notify.api.throttles.TierThrottle"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "notify.api.errors.problem_response",
+    "UNAUTHENTICATED_USER": None,
+}
+
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Carillon",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+}

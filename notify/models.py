@@ -1,0 +1,266 @@
+"""Tables of the pipeline. Private to this app's store and admin; hot tables are partitioned in the migration."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from notify.vocabulary import DeliveryStatus, NotificationStatus, Priority, QuietHoursPolicy, Tier
+
+
+def _choices(words: type[Priority | DeliveryStatus | NotificationStatus | QuietHoursPolicy | Tier]) -> list[tuple[str, str]]:
+    return [(str(word), str(word).replace("_", " ")) for word in words]
+
+
+class Application(models.Model):
+    """A system that may call the API."""
+
+    name = models.TextField(unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    disabled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "notify_application"
+
+
+class ApiKey(models.Model):
+    """A credential of an application; only a hash of its secret is stored."""
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="keys")
+    #: Eight characters, shown in lists and logs; finds the row.
+    prefix = models.TextField(unique=True)
+    secret_hash = models.BinaryField()
+    last4 = models.TextField()
+    scopes = ArrayField(models.TextField())
+    tier = models.TextField(choices=_choices(Tier), default=Tier.STANDARD.value)
+    is_test = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "notify_api_key"
+
+
+class Template(models.Model):
+    """The words of a notification type; what they say is in its versions."""
+
+    template_id = models.TextField(primary_key=True)
+    type_key = models.TextField()
+    default_locale = models.TextField(default="en")
+    #: Number of the version that new notifications pin; null until one is published.
+    published_version = models.IntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "notify_template"
+
+
+class TemplateVersion(models.Model):
+    """One immutable wording of a template in every channel and language."""
+
+    template = models.ForeignKey(Template, on_delete=models.CASCADE, related_name="versions")
+    number = models.IntegerField()
+    #: {channel: {locale: {field: source}}} as its author wrote it.
+    channels = models.JSONField()
+    #: The same shape after MJML and CSS inlining: what is rendered.
+    compiled = models.JSONField()
+    #: {name: {"type", "required", "default"}}.
+    variables = models.JSONField(default=dict)
+    created_by = models.TextField(default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    published_by = models.TextField(default="", blank=True)
+
+    class Meta:
+        db_table = "notify_template_version"
+        constraints = [models.UniqueConstraint(fields=["template", "number"], name="template_version_number")]
+
+
+class NotificationType(models.Model):
+    """What kinds of thing may be told, and the policy each is told by."""
+
+    key = models.TextField(primary_key=True)
+    category = models.TextField()
+    priority = models.TextField(choices=_choices(Priority), default=Priority.MEDIUM.value)
+    channels = ArrayField(models.TextField())
+    exempt_from_caps = models.BooleanField(default=False)
+    #: [{"max": 10, "per_seconds": 3600}].
+    caps = models.JSONField(default=list, blank=True)
+    quiet_hours = models.TextField(choices=_choices(QuietHoursPolicy), default=QuietHoursPolicy.DEFER.value)
+    digestible = models.BooleanField(default=False)
+    mandatory = models.BooleanField(default=False)
+    ttl_seconds = models.IntegerField(null=True, blank=True)
+    template = models.ForeignKey(Template, null=True, blank=True, on_delete=models.PROTECT, related_name="types")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "notify_type"
+
+
+class Batch(models.Model):
+    """One accepted request: what its notifications share. Partitioned by id."""
+
+    id = models.UUIDField(primary_key=True)
+    application = models.ForeignKey(Application, on_delete=models.DO_NOTHING, db_constraint=False)
+    type_key = models.TextField()
+    priority = models.TextField()
+    template_version = models.ForeignKey(
+        TemplateVersion, null=True, on_delete=models.DO_NOTHING, db_constraint=False
+    )
+    channels = ArrayField(models.TextField(), null=True)
+    fallback_channels = ArrayField(models.TextField(), default=list)
+    collapse_key = models.TextField(null=True)
+    metadata = models.JSONField(null=True)
+    test = models.BooleanField()
+    trace_id = models.TextField()
+    request_id = models.TextField()
+    total = models.IntegerField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "notify_batch"
+
+
+class Notification(models.Model):
+    """What happened to whom: one recipient's share of a batch. Partitioned by id."""
+
+    id = models.UUIDField(primary_key=True)
+    batch = models.ForeignKey(Batch, on_delete=models.DO_NOTHING, db_constraint=False)
+    recipient = models.ForeignKey("preferences.Recipient", on_delete=models.DO_NOTHING, db_constraint=False)
+    type_key = models.TextField()
+    priority = models.TextField()
+    status = models.TextField(choices=_choices(NotificationStatus))
+    #: This recipient's own channels; null: the batch's, else the type's.
+    channels = ArrayField(models.TextField(), null=True)
+    #: {"v": variables, "c": inline content} as JSON under the recipient's data key.
+    sealed = models.BinaryField()
+    scheduled_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "notify_notification"
+
+
+class Delivery(models.Model):
+    """One way of telling one recipient: a channel and an endpoint. Partitioned by id."""
+
+    id = models.UUIDField(primary_key=True)
+    notification = models.ForeignKey(Notification, on_delete=models.DO_NOTHING, db_constraint=False)
+    recipient = models.ForeignKey("preferences.Recipient", on_delete=models.DO_NOTHING, db_constraint=False)
+    channel = models.TextField()
+    priority = models.TextField()
+    #: The device of a push delivery; null on the other channels.
+    device_id = models.BigIntegerField(null=True)
+    hint = models.TextField(default="")
+    status = models.TextField(choices=_choices(DeliveryStatus))
+    reason_code = models.TextField(null=True)
+    #: What the provider or the rule said, without personal data.
+    detail = models.TextField(default="")
+    #: 0: planned at first; n: the n-th fallback channel.
+    fallback = models.SmallIntegerField(default=0)
+    attempts = models.SmallIntegerField(default=0)
+    provider = models.TextField(default="")
+    provider_message_id = models.TextField(default="")
+    lease_token = models.BigIntegerField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    next_attempt_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    planned_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    opened_at = models.DateTimeField(null=True)
+    clicked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "notify_delivery"
+
+
+class Attempt(models.Model):
+    """One try at a provider, as it came out. Append-only, partitioned by id."""
+
+    id = models.UUIDField(primary_key=True)
+    delivery = models.ForeignKey(Delivery, on_delete=models.DO_NOTHING, db_constraint=False)
+    number = models.SmallIntegerField()
+    provider = models.TextField()
+    outcome = models.TextField()
+    code = models.TextField(default="")
+    detail = models.TextField(default="")
+    provider_message_id = models.TextField(default="")
+    started_at = models.DateTimeField()
+    latency_ms = models.IntegerField()
+
+    class Meta:
+        db_table = "notify_attempt"
+
+
+class Event(models.Model):
+    """What happened beside the ordinary way. Append-only, partitioned by id."""
+
+    id = models.UUIDField(primary_key=True)
+    notification = models.ForeignKey(Notification, on_delete=models.DO_NOTHING, db_constraint=False)
+    delivery_id = models.UUIDField(null=True)
+    at = models.DateTimeField()
+    kind = models.TextField()
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "notify_event"
+
+
+class Page(models.Model):
+    """Work that remains: which ids wait for which step. The outbox; a row per page, not per notification."""
+
+    id = models.UUIDField(primary_key=True)
+    step = models.TextField()
+    priority = models.TextField()
+    channel = models.TextField(null=True)
+    ids = ArrayField(models.UUIDField())
+    #: When the sweeper puts the page into its queue (again).
+    due_at = models.DateTimeField()
+    #: How often the sweeper has done so.
+    sweeps = models.SmallIntegerField(default=0)
+    #: How often a worker has claimed it: the fencing token.
+    claims = models.SmallIntegerField(default=0)
+    claimed_until = models.DateTimeField(null=True)
+    trace_id = models.TextField(default="")
+
+    class Meta:
+        db_table = "notify_page"
+
+
+class IdempotencyKey(models.Model):
+    """The first answer to a key, kept 24 hours per application."""
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE)
+    key = models.TextField()
+    fingerprint = models.BinaryField()
+    response = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "notify_idempotency_key"
+        constraints = [models.UniqueConstraint(fields=["application", "key"], name="idempotency_key_once")]
+
+
+class DeadLetter(models.Model):
+    """A delivery nobody could make: kept with its reason until an operator replays or dismisses it."""
+
+    delivery_id = models.UUIDField()
+    notification_id = models.UUIDField()
+    recipient = models.ForeignKey("preferences.Recipient", on_delete=models.DO_NOTHING, db_constraint=False)
+    channel = models.TextField()
+    type_key = models.TextField(default="")
+    reason_code = models.TextField()
+    final_error = models.TextField()
+    attempts = models.SmallIntegerField()
+    failed_at = models.DateTimeField()
+    replayed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "notify_dead_letter"
+        indexes = [models.Index(fields=["-failed_at"], name="dead_letter_newest")]

@@ -1,0 +1,174 @@
+"""The pipeline's words. Every member is explained in docs/glossary.md, and a test holds the two together."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+
+class Priority(StrEnum):
+    """How urgent a notification is; each has queues and a worker pool of its own."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def is_urgent(self) -> bool:
+        """Urgent pages run plan, render and dispatch without a queue hop between them."""
+        return self in (Priority.CRITICAL, Priority.HIGH)
+
+
+class Step(StrEnum):
+    """The Celery tasks of the pipeline; a member's value is the task's name and part of the wire contract."""
+
+    PLAN = "notify.plan"
+    RENDER = "notify.render"
+    DISPATCH = "notify.dispatch"
+    SWEEP = "notify.sweep"
+    COLLECT_DUE = "notify.collect_due"
+    MAINTAIN = "notify.maintain"
+    HEARTBEAT = "notify.heartbeat"
+
+
+class PageStep(StrEnum):
+    """What a page of work waits for. Dispatch is no value: a lost dispatch message is rendered again."""
+
+    PLAN = "plan"
+    FALLBACK = "fallback"
+    SEND = "send"
+
+
+class NotificationStatus(StrEnum):
+    """Where a notification as a whole stands, rolled up from its deliveries."""
+
+    ACCEPTED = "accepted"
+    SCHEDULED = "scheduled"
+    DEFERRED = "deferred"
+    PROCESSING = "processing"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    PARTIALLY_DELIVERED = "partially_delivered"
+    SUPPRESSED = "suppressed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class DeliveryStatus(StrEnum):
+    """Where one delivery (recipient, channel, endpoint) stands; the allowed changes are in rules/lifecycle.py."""
+
+    PLANNED = "planned"
+    DEFERRED = "deferred"
+    SENDING = "sending"
+    RETRYING = "retrying"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    BOUNCED = "bounced"
+    SUPPRESSED = "suppressed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    DEAD = "dead"
+
+
+class ReasonCode(StrEnum):
+    """Why a delivery ended otherwise than delivered; shown to callers, so the words never change."""
+
+    USER_OPTED_OUT = "user_opted_out"
+    CATEGORY_OPTED_OUT = "category_opted_out"
+    SUPPRESSED_ADDRESS = "suppressed_address"
+    NO_ADDRESS = "no_address"
+    NO_DEVICE = "no_device"
+    USER_DELETED = "user_deleted"
+    USER_ERASED = "user_erased"
+    DUPLICATE = "duplicate"
+    FREQUENCY_CAP = "frequency_cap"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    SMS_NOT_JUSTIFIED = "sms_not_justified"
+    SYSTEM_MODE = "system_mode"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    INVALID_RECIPIENT = "invalid_recipient"
+    INVALID_PAYLOAD = "invalid_payload"
+    PROVIDER_REJECTED = "provider_rejected"
+    RETRIES_EXHAUSTED = "retries_exhausted"
+    NO_PROVIDER = "no_provider"
+    SUPERSEDED = "superseded"
+
+
+class EventKind(StrEnum):
+    """What happened to a notification beside its ordinary way; `/trace` shows them in order."""
+
+    SCHEDULED = "scheduled"
+    RETRY = "retry"
+    SNOOZED = "snoozed"
+    RESCUED = "rescued"
+    REFUSED_AT_CLAIM = "refused_at_claim"
+    FALLBACK = "fallback"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    DEAD = "dead"
+    REPLAYED = "replayed"
+    RESENT = "resent"
+    RECEIPT = "receipt"
+    DEVICE_DEACTIVATED = "device_deactivated"
+
+
+class QuietHoursPolicy(StrEnum):
+    """What becomes of a notification of this type inside the recipient's quiet hours."""
+
+    BYPASS = "bypass"
+    DEFER = "defer"
+    DIGEST = "digest"
+    DROP = "drop"
+
+
+class Scope(StrEnum):
+    """What an API key may do."""
+
+    SEND = "send"
+    SEND_CRITICAL = "send:critical"
+    BULK = "bulk"
+    USERS = "users"
+    TEMPLATES = "templates"
+    OPERATE = "operate"
+    READ = "read"
+
+
+class Tier(StrEnum):
+    """How often an API key may call."""
+
+    STANDARD = "standard"
+    BULK = "bulk"
+    INTERNAL = "internal"
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """Rendered words for one delivery; which fields count depends on the channel."""
+
+    title: str = ""
+    subject: str = ""
+    body: str = ""
+    html_body: str = ""
+    image_url: str = ""
+    action_url: str = ""
+    actions: list[dict[str, str]] = []
+    data: dict[str, str] = {}
+    sound: str = ""
+    badge: int | None = None
+    category: str = ""
+
+
+class ClaimedPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of work this process holds until its lease ends."""
+
+    page_id: UUID
+    priority: Priority
+    channel: str | None
+    ids: list[UUID]
+    #: The fencing token: a later claim of the same page carries another.
+    claims: int
