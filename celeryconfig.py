@@ -36,12 +36,21 @@ POOLS: tuple[Pool, ...] = (
     Pool("housekeeping", ("receipts", "campaigns", "housekeeping"), 1),
 )
 
-#: Seconds between the beats of the schedule; each is a tick on UTC, everything with a wall clock is in rows.
-SCHEDULE: dict[str, tuple[Step, float]] = {
-    "sweep": (Step.SWEEP, 2.0),
-    "collect-due": (Step.COLLECT_DUE, 1.0),
-    "maintain": (Step.MAINTAIN, 3600.0),
-    "heartbeat": (Step.HEARTBEAT, 5.0),
+class Tick(NamedTuple):
+    """One beat of the schedule: a task run every so many seconds of UTC; wall clocks live in rows."""
+
+    step: Step
+    seconds: float
+    queue: str = "housekeeping"
+    args: tuple[str, ...] = ()
+
+
+#: What celery-beat runs. A tick that waited longer than two periods is dropped: the next one does its work.
+SCHEDULE: dict[str, Tick] = {
+    "sweep": Tick(Step.SWEEP, 2.0),
+    "collect-due": Tick(Step.COLLECT_DUE, 1.0),
+    "maintain": Tick(Step.MAINTAIN, 3600.0),
+    **{f"heartbeat-{pool.name}": Tick(Step.HEARTBEAT, 5.0, pool.queues[-1], (pool.name,)) for pool in POOLS},
 }
 
 
@@ -71,7 +80,8 @@ def rabbitmq_queues() -> list[Queue]:
 
 COMMON: dict[str, object] = {
     "task_acks_late": True,
-    "task_acks_on_failure_or_timeout": True,
+    "task_acks_on_failure": True,
+    "task_acks_on_timeout": True,
     "task_ignore_result": True,
     "result_backend": None,
     "task_serializer": "json",

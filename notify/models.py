@@ -163,9 +163,11 @@ class Delivery(models.Model):
     detail = models.TextField(default="")
     #: 0: planned at first; n: the n-th fallback channel.
     fallback = models.SmallIntegerField(default=0)
+    #: How many deliveries its notification had when this one was planned.
+    siblings = models.SmallIntegerField(default=1)
     attempts = models.SmallIntegerField(default=0)
+    #: The account that took it; its message id is on the attempt.
     provider = models.TextField(default="")
-    provider_message_id = models.TextField(default="")
     lease_token = models.BigIntegerField(null=True)
     lease_until = models.DateTimeField(null=True)
     next_attempt_at = models.DateTimeField(null=True)
@@ -225,7 +227,9 @@ class Page(models.Model):
     #: How often the sweeper has done so.
     sweeps = models.SmallIntegerField(default=0)
     #: How often a worker has claimed it: the fencing token.
-    claims = models.SmallIntegerField(default=0)
+    claims = models.IntegerField(default=0)
+    #: Claims since a worker last came through with it: many mean that something in it kills workers.
+    strikes = models.SmallIntegerField(default=0)
     claimed_until = models.DateTimeField(null=True)
     trace_id = models.TextField(default="")
 

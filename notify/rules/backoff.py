@@ -1,0 +1,21 @@
+"""How long to wait before the next attempt."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from notify.policy import RetryPolicy
+
+#: More doublings than any cap needs; keeps the power from growing without end.
+_MAX_EXPONENT = 20
+
+
+def ceiling(attempt: int, policy: RetryPolicy) -> timedelta:
+    """The longest wait after attempt number `attempt` (1 is the first): base x factor^(attempt-1), at most the cap."""
+    exponent = min(max(attempt - 1, 0), _MAX_EXPONENT)
+    return min(policy.base * float(policy.factor) ** exponent, policy.cap)
+
+
+def delay_after(attempt: int, policy: RetryPolicy, *, chance: float) -> timedelta:
+    """Full jitter: a share `chance` (0 to 1) of the ceiling, so that a thousand failures do not return as one."""
+    return ceiling(attempt, policy) * chance
