@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -163,12 +165,51 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults
     category: str = ""
 
 
+class TypeRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A notification type: the policy a notification is told by."""
+
+    key: str
+    category: str
+    priority: str
+    channels: list[str]
+    mandatory: bool
+    exempt_from_caps: bool
+    caps: list[dict[str, int]]
+    quiet_hours: str
+    digestible: bool
+    ttl_seconds: int | None
+    template_id: str | None
+
+
+class PinnedVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """The published version of a template: what a new notification is bound to."""
+
+    version_id: int
+    template_id: str
+    number: int
+    type_key: str
+    default_locale: str
+    variables: dict[str, Any]
+
+
 class ClaimedPage(msgspec.Struct, frozen=True, kw_only=True):
     """A page of work this process holds until its lease ends."""
 
     page_id: UUID
+    step: PageStep
     priority: Priority
+    #: None while the page is to be planned.
     channel: str | None
     ids: list[UUID]
     #: The fencing token: a later claim of the same page carries another.
     claims: int
+    trace_id: str
+    claimed_until: datetime
+
+
+class PageRef(msgspec.Struct, frozen=True, kw_only=True):
+    """A page by name, with what decides its queue."""
+
+    page_id: UUID
+    priority: Priority
+    channel: str | None = None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any
 
-import orjson
+import msgspec
 
-#: Carriers of the key itself: they do not make a request another one.
-_KEY_FIELDS = ("idempotency_key", "notification_id")
+from notify.rules.requests import SendRequest
+
+_encoder = msgspec.json.Encoder(order="sorted")
 
 
-def fingerprint(body: dict[str, Any]) -> bytes:
-    """32 bytes that are equal for bodies of equal meaning, whatever their spacing and order of fields."""
-    relevant = {name: value for name, value in body.items() if name not in _KEY_FIELDS}
-    return sha256(orjson.dumps(relevant, option=orjson.OPT_SORT_KEYS)).digest()
+def fingerprint(request: SendRequest) -> bytes:
+    """32 bytes that are equal for requests of equal meaning, whatever their spacing and order of fields.
+
+    The carriers of the key itself do not count: they do not make a request another one.
+    """
+    bare = msgspec.structs.replace(request, idempotency_key=None, notification_id=None)
+    return sha256(_encoder.encode(bare)).digest()

@@ -1,0 +1,10 @@
+"""This app's settings, read once."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+#: How long an idempotency key is remembered (api.md section 2).
+IDEMPOTENCY_HOURS: int = settings.CARILLON["IDEMPOTENCY_HOURS"]
+#: How long the log of notifications is kept before its partitions are dropped.
+RETENTION_DAYS: int = settings.CARILLON["RETENTION_DAYS"]

@@ -1,0 +1,128 @@
+"""One page of notifications becomes deliveries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+import msgspec
+from django.db import transaction
+
+from channels.vocabulary import Channel
+from notify.rules.ids import sibling_ids
+from notify.rules.lifecycle import roll_up
+from notify.rules.planning import PlannedDelivery, Told, plan, plan_fallback
+from notify.store import pages, planning, types
+from notify.vocabulary import ClaimedPage, DeliveryStatus, NotificationStatus, PageRef, PageStep, TypeRow
+from preferences import store as people
+from preferences.vocabulary import Category, RecipientFacts
+
+
+class _Facts(msgspec.Struct, frozen=True):
+    """All that a page's decisions rest on, gathered in bulk."""
+
+    waiting: list[planning.PendingNotification]
+    batches: dict[UUID, planning.BatchRow]
+    types: dict[str, TypeRow]
+    people: dict[int, RecipientFacts]
+    tried: dict[UUID, list[Channel]]
+
+
+def plan_page(page_id: UUID) -> list[PageRef]:
+    """Decide a page and write its deliveries; the answer names the pages that wait to be sent.
+
+    Running it twice is harmless: the page is gone with the transaction that wrote the deliveries.
+    """
+    page = pages.claim(page_id, (PageStep.PLAN, PageStep.FALLBACK))
+    if page is None:
+        return []
+    facts = _gather(page)
+    decide = plan_fallback if page.step is PageStep.FALLBACK else plan
+    decided = _decide(facts, decide)
+    deliveries = [delivery for group in decided.values() for delivery in group]
+    new = _pages_to_send(page, deliveries)
+    with transaction.atomic():
+        if not pages.finish(page):
+            return []
+        planning.insert_deliveries(deliveries)
+        pages.insert(new)
+        _settle(facts, decided)
+    return [PageRef(page_id=one.id, priority=one.priority, channel=one.channel) for one in new]
+
+
+def _gather(page: ClaimedPage) -> _Facts:
+    """Six statements, whatever the page's size."""
+    waiting = planning.notifications(page.ids)
+    if not waiting:
+        return _Facts([], {}, {}, {}, {})
+    tried = planning.tried_channels([one.id for one in waiting]) if page.step is PageStep.FALLBACK else {}
+    return _Facts(
+        waiting,
+        planning.batches(list({one.batch_id for one in waiting})),
+        types.types_for({one.type_key for one in waiting}),
+        people.facts_for([one.recipient_id for one in waiting]),
+        tried,
+    )
+
+
+def _decide(
+    facts: _Facts, decide: Callable[[Told, RecipientFacts], list[PlannedDelivery]]
+) -> dict[UUID, list[PlannedDelivery]]:
+    """The deliveries of each notification of the page."""
+    return {
+        one.id: decide(_told(one, facts), facts.people[one.recipient_id])
+        for one in facts.waiting
+        if one.recipient_id in facts.people
+    }
+
+
+def _told(one: planning.PendingNotification, facts: _Facts) -> Told:
+    batch = facts.batches[one.batch_id]
+    kind = facts.types[one.type_key]
+    tried = facts.tried.get(one.id, [])
+    return Told(
+        id=one.id,
+        recipient_id=one.recipient_id,
+        type_key=one.type_key,
+        category=Category(kind.category),
+        mandatory=kind.mandatory,
+        priority=one.priority,
+        expires_at=one.expires_at,
+        channels=one.channels or batch.channels or [Channel(word) for word in kind.channels],
+        fallback_channels=batch.fallback_channels,
+        tried=tried,
+        planned_before=len(tried),
+    )
+
+
+def _pages_to_send(page: ClaimedPage, deliveries: Sequence[PlannedDelivery]) -> list[pages.NewPage]:
+    """Pages of what may go out, one channel each, in ids of their own."""
+    groups: dict[Channel, list[UUID]] = {}
+    for delivery in deliveries:
+        if delivery.status is DeliveryStatus.PLANNED:
+            groups.setdefault(delivery.channel, []).append(delivery.id)
+    cut = [(channel, ids) for channel, group in groups.items() for ids in pages.in_pages(group)]
+    names = sibling_ids([page.page_id] * len(cut), entropy=os.urandom(6 * len(cut)))
+    return [
+        pages.NewPage(
+            id=name, step=PageStep.SEND, priority=page.priority, channel=channel, ids=ids, trace_id=page.trace_id
+        )
+        for name, (channel, ids) in zip(names, cut, strict=True)
+    ]
+
+
+def _settle(facts: _Facts, decided: dict[UUID, list[PlannedDelivery]]) -> None:
+    """Store the status of notifications that planning itself has moved: suppressed, or no longer scheduled.
+
+    What was accepted and will be sent keeps its word until `record` changes it: a write saved on the usual way.
+    """
+    moved: dict[NotificationStatus, list[UUID]] = {}
+    for one in facts.waiting:
+        planned = decided.get(one.id, [])
+        status = roll_up([delivery.status for delivery in planned], NotificationStatus.SUPPRESSED)
+        usual = one.status is NotificationStatus.ACCEPTED and status is NotificationStatus.PROCESSING
+        if not usual and one.status is not status and one.id not in facts.tried:
+            moved.setdefault(status, []).append(one.id)
+    for status, ids in moved.items():
+        planning.set_status(ids, status)

@@ -1,0 +1,120 @@
+"""What rendering and dispatch read, and the claim that precedes every provider call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+
+from notify.policy import LEASE_MARGIN
+from notify.vocabulary import ClaimedPage
+
+
+class Renderable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A delivery that waits for its words."""
+
+    id: UUID
+    notification_id: UUID
+    recipient_id: int
+    device_id: int | None
+    type_key: str
+    batch_id: UUID
+    sealed: bytes
+
+
+class ClaimedDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A delivery this process alone may send until the lease ends."""
+
+    id: UUID
+    notification_id: UUID
+    recipient_id: int
+    device_id: int | None
+    attempts: int
+    siblings: int
+    planned_at: datetime
+    expires_at: datetime | None
+
+
+def renderables(ids: Sequence[UUID]) -> list[Renderable]:
+    """The deliveries of a page that still wait to be sent, with their notifications' sealed variables."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT id, notification_id, recipient_id, device_id FROM notify_delivery
+               WHERE id = ANY(%s) AND id BETWEEN %s AND %s AND status IN ('planned', 'retrying', 'sending')""",
+            (ids, min(ids), max(ids)),
+        )
+        deliveries = cursor.fetchall()
+        wanted = list({row[1] for row in deliveries})
+        if not wanted:
+            return []
+        cursor.execute(
+            """SELECT id, type_key, batch_id, sealed FROM notify_notification
+               WHERE id = ANY(%s) AND id BETWEEN %s AND %s""",
+            (wanted, min(wanted), max(wanted)),
+        )
+        notifications = {row[0]: row for row in cursor.fetchall()}
+    return [
+        Renderable(
+            id=row[0],
+            notification_id=row[1],
+            recipient_id=row[2],
+            device_id=row[3],
+            type_key=told[1],
+            batch_id=told[2],
+            sealed=told[3],
+        )
+        for row in deliveries
+        if (told := notifications.get(row[1])) is not None
+    ]
+
+
+def claim_deliveries(page: ClaimedPage, ids: Sequence[UUID], token: int) -> list[ClaimedDelivery]:
+    """Mark what may go out now as being sent by us; only those won come back.
+
+    Cancelled, expired and finished deliveries are not won, nor those another process is sending. The lease ends a
+    little before the page's, so that whoever takes the page next can take all of it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE notify_delivery SET status = 'sending', attempts = attempts + 1, lease_token = %(token)s,
+                      lease_until = %(until)s, next_attempt_at = NULL
+               WHERE id = ANY(%(ids)s) AND id BETWEEN %(low)s AND %(high)s
+                 AND (status IN ('planned', 'retrying') OR (status = 'sending' AND lease_until < now()))
+                 AND (expires_at IS NULL OR expires_at > now())
+               RETURNING id, notification_id, recipient_id, device_id, attempts, siblings, planned_at, expires_at""",
+            {
+                "token": token,
+                "until": page.claimed_until - LEASE_MARGIN,
+                "ids": ids,
+                "low": min(ids),
+                "high": max(ids),
+            },
+        )
+        rows = cursor.fetchall()
+    return [
+        ClaimedDelivery(
+            id=row[0],
+            notification_id=row[1],
+            recipient_id=row[2],
+            device_id=row[3],
+            attempts=row[4],
+            siblings=row[5],
+            planned_at=row[6],
+            expires_at=row[7],
+        )
+        for row in rows
+    ]
+
+
+def still_open(ids: Sequence[UUID]) -> bool:
+    """Whether any of these deliveries still needs its page: open, and not waiting for an instant of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT EXISTS (SELECT 1 FROM notify_delivery WHERE id = ANY(%s) AND id BETWEEN %s AND %s
+                 AND (status IN ('planned', 'sending') OR (status = 'retrying' AND next_attempt_at IS NULL)))""",
+            (list(ids), min(ids), max(ids)),
+        )
+        return bool(cursor.fetchone()[0])
