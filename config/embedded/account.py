@@ -1,0 +1,63 @@
+"""The account the servers run as: this user's own, or `nobody` where this user is root.
+
+PostgreSQL refuses to run as root. Nothing is added to the machine for that: no user is made, no mode changed.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An unprivileged user of this machine."""
+
+    uid: int
+    gid: int
+
+    def identity(self) -> dict[str, Any]:
+        """What `subprocess` has to be told to run a program as this account."""
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+    def can_enter(self, folder: Path) -> bool:
+        """Whether this account gets there, asked of the kernel and not worked out from modes."""
+        probe = ["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)]
+        answer = subprocess.run(probe, cwd="/", check=False, capture_output=True, **self.identity())  # noqa: S603
+        return answer.returncode == 0
+
+
+def server_account() -> Account | None:
+    """None: run the servers as ourselves."""
+    if os.geteuid() != 0:
+        return None
+    nobody = pwd.getpwnam("nobody")
+    return Account(nobody.pw_uid, nobody.pw_gid)
+
+
+def place_for(account: Account | None, home: Path, recorded: str) -> Path:
+    """A folder that the servers' account can reach: the recorded one, the home, or one of its own.
+
+    A root's home is often closed to everybody else (`/root`). Then the data go to a private folder under
+    `/var/tmp`, which outlives a restart of the machine, or else under the temporary folder.
+    """
+    for known in (Path(recorded) if recorded else home, home):
+        if known.is_dir() and (account is None or account.can_enter(known)):
+            return known
+    for parent in ("/var/tmp", tempfile.gettempdir(), "/tmp"):  # noqa: S108  mkdtemp makes a private folder
+        if Path(parent).is_dir() and account and account.can_enter(Path(parent)):
+            own = Path(tempfile.mkdtemp(prefix="carillon-", dir=parent))
+            own.chmod(0o711)
+            return own
+    return home
+
+
+def give(path: Path, account: Account | None) -> None:
+    """Make the servers' account the owner of one path."""
+    if account:
+        os.chown(path, account.uid, account.gid)
