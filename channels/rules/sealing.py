@@ -1,8 +1,8 @@
 """Sealing of personal data: AES-256-GCM under a recipient's data key, itself wrapped under a master key.
 
-Every sealed value is bound to its place by the additional data (`aad`): `b"table.column:" + row key`. A ciphertext copied
-into another row, column or table no longer opens. Destroying a recipient's wrapped data key makes everything that was
-sealed under it unreadable, in the tables and in every backup of them.
+Every sealed value is bound to its place by the additional data (`aad`): `b"table.column:" + row key`. A ciphertext
+copied into another row, column or table no longer opens. Destroying a recipient's wrapped data key makes everything
+that was sealed under it unreadable.
 
     sealed value   version ‖ nonce (12) ‖ ciphertext and tag
     wrapped key    version ‖ length of kid ‖ kid ‖ nonce (12) ‖ ciphertext and tag
@@ -40,7 +40,7 @@ _KID = re.compile(r"[A-Za-z0-9._-]{1,32}\Z")
 
 
 class Unreadable(Exception):
-    """A sealed value that does not open: another key, another place, altered, or cut off. Says nothing of its content."""
+    """A sealed value that does not open: another key, another place, altered, or cut off."""
 
 
 class KeyringFault(ValueError):
@@ -69,7 +69,7 @@ def unseal(key: bytes, sealed: bytes, aad: bytes) -> bytes:
 
 
 def blind_index(hash_key: bytes, kind: str, normalised: str) -> bytes:
-    """Keyed hash by which an address is found without being stored; `kind` keeps e-mail, phone and token apart."""
+    """Keyed hash that finds an address without storing it; `kind` keeps e-mail, phone and token apart."""
     return hmac.digest(hash_key, f"{kind}\0{normalised}".encode(), "sha256")[:INDEX_BYTES]
 
 
@@ -99,7 +99,7 @@ class Keyring:
         for number, entry in enumerate(text.split(","), start=1):
             kid, key = _parse_entry(number, entry.strip())
             if kid in masters:
-                raise KeyringFault(f"master key {number}: the id {kid!r} is there twice; give each key its own")
+                raise KeyringFault(f"master key {number}: the id {kid!r} is there twice; use each once")
             masters[kid] = key
         return cls(masters)
 
@@ -124,7 +124,7 @@ class Keyring:
         return _open(master.blobs, sealed, start, aad)
 
     def key_id_of(self, wrapped: bytes) -> str:
-        """Id of the master key that wrapped it, whether or not we still have that key; raises `Unreadable`."""
+        """Id of the master key that wrapped it, even if that key is lost; raises `Unreadable`."""
         end = 2 + wrapped[1] if wrapped[:1] == _VERSION and len(wrapped) > 1 else 0
         if not end or len(wrapped) < end + NONCE_BYTES + _TAG_BYTES:
             raise Unreadable("not a wrapped key of this version, or it has been destroyed")
@@ -159,7 +159,9 @@ def _open(cipher: AESGCM, sealed: bytes, start: int, aad: bytes) -> bytes:
 def _parse_entry(number: int, entry: str) -> tuple[str, bytes]:
     kid, colon, encoded = entry.partition(":")
     if not colon or not _KID.match(kid):
-        raise KeyringFault(f"master key {number}: write it as kid:base64, the id of letters, digits, '.', '_' or '-'")
+        raise KeyringFault(
+            f"master key {number}: write kid:base64, the id in letters, digits, '.', '_' and '-'"
+        )
     try:
         key = b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
