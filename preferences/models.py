@@ -93,7 +93,8 @@ class Device(models.Model):
     hint = models.TextField()
     app_version = models.TextField(default="", blank=True)
     active = models.BooleanField(default=True)
-    inactive_reason = models.TextField(choices=_choices(InactiveReason), null=True, blank=True)
+    #: Empty while it is active.
+    inactive_reason = models.TextField(choices=_choices(InactiveReason), default="", blank=True)
     #: When the app last said that this token is good; a provider's older verdict is out of date.
     registered_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
@@ -106,9 +107,7 @@ class Device(models.Model):
                 fields=["platform", "index"], condition=Q(active=True), name="device_token_active_once"
             ),
             _one_of("platform", Platform, "device_platform_known"),
-            models.CheckConstraint(
-                condition=Q(active=Q(inactive_reason__isnull=True)), name="device_inactive_why"
-            ),
+            models.CheckConstraint(condition=Q(active=Q(inactive_reason="")), name="device_inactive_why"),
         ]
 
 

@@ -93,7 +93,7 @@ class DigestFrequency(StrEnum):
 
 
 class QuietHours(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """Wall-clock window in the recipient's zone: start inclusive, end exclusive, over midnight if start > end."""
+    """Local wall-clock window: start inclusive, end exclusive, over midnight if start > end."""
 
     start: Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)")]
     end: Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)")]
@@ -108,8 +108,7 @@ class Preferences(
 ):
     """The document of `api.md` section 3. What is not said is on, except marketing, which needs a yes.
 
-    Stored without what equals the default, so that most people's document is a few bytes. The garbage collector
-    need not follow it: its dicts hold only words.
+    Stored without what equals the default: most people's document is a few bytes.
     """
 
     channels: dict[Channel, bool] = {}

@@ -1,8 +1,8 @@
 """Sealing of personal data: AES-256-GCM under a recipient's data key, itself wrapped under a master key.
 
-Every sealed value is bound to its place by the additional data (`aad`): `b"table.column:" + row key`. A ciphertext
-copied into another row, column or table no longer opens. Destroying a recipient's wrapped data key makes everything
-that was sealed under it unreadable.
+Every sealed value is bound to its place by the additional data (`aad`): `b"table.column:" + row key`. A
+ciphertext copied into another row, column or table no longer opens. Destroying a recipient's wrapped data key
+makes everything that was sealed under it unreadable.
 
     sealed value   version ‖ nonce (12) ‖ ciphertext and tag
     wrapped key    version ‖ length of kid ‖ kid ‖ nonce (12) ‖ ciphertext and tag

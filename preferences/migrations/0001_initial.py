@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                 ('hint', models.TextField()),
                 ('app_version', models.TextField(blank=True, default='')),
                 ('active', models.BooleanField(default=True)),
-                ('inactive_reason', models.TextField(blank=True, choices=[('dead_token', 'dead token'), ('moved', 'moved'), ('removed', 'removed'), ('stale', 'stale')], null=True)),
+                ('inactive_reason', models.TextField(blank=True, choices=[('dead_token', 'dead token'), ('moved', 'moved'), ('removed', 'removed'), ('stale', 'stale')], default='')),
                 ('registered_at', models.DateTimeField()),
                 ('last_seen_at', models.DateTimeField()),
             ],
@@ -148,7 +148,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='device',
-            constraint=models.CheckConstraint(condition=models.Q(('active', models.Q(('inactive_reason__isnull', True)))), name='device_inactive_why'),
+            constraint=models.CheckConstraint(condition=models.Q(('active', models.Q(('inactive_reason', '')))), name='device_inactive_why'),
         ),
         migrations.AddConstraint(
             model_name='contactpoint',
