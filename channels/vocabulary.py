@@ -72,7 +72,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     id: UUID
     #: A test message reaches the built-in sandbox only.
     test: bool = False
-    #: Category of the notification type (security, marketing …); decides nothing here, travels to providers that ask.
+    #: Category of the notification type (security, marketing …); decides nothing here.
     category: str = ""
     trace_id: str = ""
     #: Epoch seconds after which the message is worthless, or None.
