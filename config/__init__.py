@@ -1,1 +1,5 @@
 """Composition root: may import everything, nobody imports it."""
+
+from config.celery import app as celery_app
+
+__all__ = ["celery_app"]

@@ -37,14 +37,14 @@ def plan_page(page_id: UUID) -> list[PageRef]:
     page = pages.claim(page_id, (PageStep.PLAN, PageStep.FALLBACK))
     if page is None:
         return []
-    facts = _gather(page)
-    decide = plan_fallback if page.step is PageStep.FALLBACK else plan
-    decided = _decide(facts, decide)
-    deliveries = [delivery for group in decided.values() for delivery in group]
-    new = _pages_to_send(page, deliveries)
     with transaction.atomic():
+        # The page's row lock orders this against a cancel: whoever comes second sees what the first has written.
         if not pages.finish(page):
             return []
+        facts = _gather(page)
+        decided = _decide(facts, plan_fallback if page.step is PageStep.FALLBACK else plan)
+        deliveries = [delivery for group in decided.values() for delivery in group]
+        new = _pages_to_send(page, deliveries)
         planning.insert_deliveries(deliveries)
         pages.insert(new)
         _settle(facts, decided)
@@ -121,8 +121,12 @@ def _settle(facts: _Facts, decided: dict[UUID, list[PlannedDelivery]]) -> None:
     for one in facts.waiting:
         planned = decided.get(one.id, [])
         status = roll_up([delivery.status for delivery in planned], NotificationStatus.SUPPRESSED)
+        if one.id in facts.tried:
+            if status is not NotificationStatus.PROCESSING:
+                moved.setdefault(NotificationStatus.FAILED, []).append(one.id)
+            continue
         usual = one.status is NotificationStatus.ACCEPTED and status is NotificationStatus.PROCESSING
-        if not usual and one.status is not status and one.id not in facts.tried:
+        if not usual and one.status is not status:
             moved.setdefault(status, []).append(one.id)
     for status, ids in moved.items():
         planning.set_status(ids, status)

@@ -19,7 +19,7 @@ class Renderable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     id: UUID
     notification_id: UUID
     recipient_id: int
-    device_id: int | None
+    channel: str
     type_key: str
     batch_id: UUID
     sealed: bytes
@@ -42,7 +42,7 @@ def renderables(ids: Sequence[UUID]) -> list[Renderable]:
     """The deliveries of a page that still wait to be sent, with their notifications' sealed variables."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT id, notification_id, recipient_id, device_id FROM notify_delivery
+            """SELECT id, notification_id, recipient_id, channel FROM notify_delivery
                WHERE id = ANY(%s) AND id BETWEEN %s AND %s AND status IN ('planned', 'retrying', 'sending')""",
             (ids, min(ids), max(ids)),
         )
@@ -61,7 +61,7 @@ def renderables(ids: Sequence[UUID]) -> list[Renderable]:
             id=row[0],
             notification_id=row[1],
             recipient_id=row[2],
-            device_id=row[3],
+            channel=row[3],
             type_key=told[1],
             batch_id=told[2],
             sealed=told[3],

@@ -1,0 +1,65 @@
+"""The Celery app: settings by broker, connections that survive a database restart, clean children."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from celery import Celery  # noqa: E402 - the settings module is named before Celery looks for it
+from celery.signals import task_postrun, task_prerun  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.db import close_old_connections  # noqa: E402
+
+import celeryconfig  # noqa: E402
+
+#: Celery's Django fixup closes the connection around every task unless told to keep it for so many closings.
+_KEEP_CONNECTION_FOR = 1000
+
+
+def _is_worker() -> bool:
+    """Whether this process consumes; all others publish, and must not wait long on a sick broker."""
+    return os.environ.get("CARILLON_PROCESS", "").startswith("worker")
+
+
+def broker_settings(url: str, *, worker: bool) -> dict[str, Any]:
+    """The profile of `reliability.md` section 1.3 for Redis or RabbitMQ."""
+    rabbitmq = url.startswith(("amqp", "pyamqp"))
+    profile = dict(celeryconfig.RABBITMQ if rabbitmq else celeryconfig.REDIS)
+    options = dict(profile["broker_transport_options"])  # type: ignore[call-overload]
+    if not worker:
+        options |= {name: value for name, value in celeryconfig.PUBLISHER_TIMEOUTS.items() if name in options}
+    queues = celeryconfig.rabbitmq_queues() if rabbitmq else celeryconfig.redis_queues()
+    return {**celeryconfig.COMMON, **profile, "broker_url": url, "broker_transport_options": options, "task_queues": queues}
+
+
+def beat_schedule() -> dict[str, dict[str, Any]]:
+    """What beat runs; a tick nobody took within two periods is dropped."""
+    return {
+        name: {
+            "task": tick.step.value,
+            "schedule": tick.seconds,
+            "args": tick.args,
+            "options": {"queue": tick.queue, "expires": max(2 * tick.seconds, 10)},
+        }
+        for name, tick in celeryconfig.SCHEDULE.items()
+    }
+
+
+app = Celery("carillon")
+app.config_from_object(
+    {
+        **broker_settings(settings.CARILLON["BROKER_URL"], worker=_is_worker()),
+        "beat_schedule": beat_schedule(),
+        "CELERY_DB_REUSE_MAX": _KEEP_CONNECTION_FOR,
+    }
+)
+app.autodiscover_tasks()
+
+
+@task_prerun.connect
+@task_postrun.connect
+def _drop_broken_connections(**_: Any) -> None:
+    """A kept connection that PostgreSQL has closed is replaced here, not discovered by the next forty tasks."""
+    close_old_connections()

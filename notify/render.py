@@ -1,0 +1,130 @@
+"""One page of deliveries gets its words."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from channels.rules.sealing import Unreadable, unseal
+from notify import conf, record
+from notify.rules.ready import Ready, pack
+from notify.rules.rendering import CompiledTemplate, TemplateFault
+from notify.store import pages, planning, sending, templates, types
+from notify.vocabulary import ClaimedPage, Content, PageRef, PageStep, ReasonCode, TypeRow
+from preferences import store as people
+from preferences.vocabulary import RecipientFacts
+
+
+class RenderedPage(msgspec.Struct, frozen=True):
+    """A page whose words travel with its message, sealed."""
+
+    page: PageRef
+    sealed: str
+
+
+class _Variables(msgspec.Struct, frozen=True):
+    """What a notification's sealed bytes hold."""
+
+    v: dict[str, Any]
+    c: Content | None = None
+
+
+class _Facts(msgspec.Struct, frozen=True):
+    """All that a page's rendering rests on, gathered in bulk."""
+
+    batches: Mapping[UUID, planning.BatchRow]
+    types: Mapping[str, TypeRow]
+    people: Mapping[int, RecipientFacts]
+    templates: Mapping[int, CompiledTemplate]
+
+
+_decode = msgspec.json.Decoder(_Variables).decode
+
+
+def render_page(page_id: UUID) -> RenderedPage | None:
+    """Render what of a page still waits, seal it, and give the page back for its dispatch.
+
+    What cannot be rendered fails alone, with its reason; its neighbours go on.
+    """
+    page = pages.claim(page_id, (PageStep.SEND,))
+    if page is None:
+        return None
+    waiting = sending.renderables(page.ids)
+    if not waiting:
+        record.close_page(page)
+        return None
+    ready, unsendable = _render_all(waiting, _gather(waiting))
+    if unsendable:
+        record.record_unsendable(page, unsendable)
+    packed = conf.KEYRING.seal_blob(pack(ready), b"page:" + page.page_id.bytes)
+    pages.hand_over(page)
+    ref = PageRef(page_id=page.page_id, priority=page.priority, channel=page.channel)
+    return RenderedPage(ref, b64encode(packed).decode())
+
+
+def _gather(waiting: Sequence[sending.Renderable]) -> _Facts:
+    """Six statements, whatever the page's size; templates are compiled once per version and process."""
+    batches = planning.batches(list({one.batch_id for one in waiting}))
+    versions = {batch.template_version_id for batch in batches.values()} - {None}
+    return _Facts(
+        batches,
+        types.types_for({one.type_key for one in waiting}),
+        people.facts_for([one.recipient_id for one in waiting]),
+        {version: templates.compiled(version) for version in versions if version is not None},
+    )
+
+
+def _render_all(
+    waiting: Sequence[sending.Renderable], facts: _Facts
+) -> tuple[list[Ready], list[record.Unsendable]]:
+    ready: list[Ready] = []
+    unsendable: list[record.Unsendable] = []
+    for one in waiting:
+        try:
+            ready.append(_render(one, facts))
+        except TemplateFault as fault:
+            unsendable.append(record.Unsendable(one.id, ReasonCode.INVALID_PAYLOAD, f"{fault.code}: {fault.detail}"))
+        except (Unreadable, KeyError):
+            unsendable.append(record.Unsendable(one.id, ReasonCode.USER_ERASED, "the recipient's key is gone"))
+    return ready, unsendable
+
+
+def _render(one: sending.Renderable, facts: _Facts) -> Ready:
+    """The words of one delivery; its channel's limits are the template's business."""
+    batch, kind, person = facts.batches[one.batch_id], facts.types[one.type_key], facts.people[one.recipient_id]
+    key = people.data_key(person.wrapped_key, person.id)
+    given = _decode(unseal(key, one.sealed, b"notification.sealed:" + one.notification_id.bytes))
+    content = given.c if given.c is not None else _from_template(one, batch, person, given.v, facts)
+    return Ready(
+        id=one.id,
+        type_key=one.type_key,
+        category=kind.category,
+        mandatory=kind.mandatory,
+        test=batch.test,
+        collapse_key=batch.collapse_key or "",
+        has_fallback=bool(batch.fallback_channels),
+        content=content,
+    )
+
+
+def _from_template(
+    one: sending.Renderable,
+    batch: planning.BatchRow,
+    person: RecipientFacts,
+    variables: dict[str, Any],
+    facts: _Facts,
+) -> Content:
+    if batch.template_version_id is None:
+        raise TemplateFault("no_content", "the notification has neither template nor content")
+    user = {
+        "user_id": person.user_id,
+        "locale": person.preferences.locale or person.locale,
+        "timezone": person.preferences.timezone or person.timezone,
+        "attributes": person.attributes,
+    }
+    template = facts.templates[batch.template_version_id]
+    return template.render(one.channel, user["locale"], variables, user).content

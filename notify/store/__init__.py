@@ -1,0 +1,1 @@
+"""All SQL of the pipeline: one file per part of the way, one function per question."""

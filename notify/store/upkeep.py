@@ -1,0 +1,110 @@
+"""What the housekeepers ask and do: due deliveries, partitions, retention, forgotten work."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+
+from notify.vocabulary import PageStep, Priority
+
+
+class DueDelivery(msgspec.Struct, frozen=True, gc=False):
+    """A delivery whose instant has come."""
+
+    id: UUID
+    channel: str
+    priority: Priority
+
+
+class Forgotten(msgspec.Struct, frozen=True, gc=False):
+    """An open row that no page of work names: something a bug or a lost page left behind."""
+
+    id: UUID
+    step: PageStep
+    channel: str | None
+    priority: Priority
+
+
+def take_due(limit: int) -> list[DueDelivery]:
+    """Deliveries whose waiting is over, marked as taken; two callers never get the same one.
+
+    Belongs into the transaction that writes their pages.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT id FROM notify_delivery WHERE next_attempt_at <= now() ORDER BY next_attempt_at LIMIT %s
+               FOR UPDATE SKIP LOCKED""",
+            (limit,),
+        )
+        ids = [row[0] for row in cursor.fetchall()]
+        if not ids:
+            return []
+        cursor.execute(
+            """UPDATE notify_delivery SET next_attempt_at = NULL,
+                      status = CASE status WHEN 'deferred' THEN 'planned' ELSE status END
+               WHERE id = ANY(%s) AND id BETWEEN %s AND %s RETURNING id, channel, priority""",
+            (ids, min(ids), max(ids)),
+        )
+        return [DueDelivery(row[0], row[1], Priority(row[2])) for row in cursor.fetchall()]
+
+
+def ensure_partitions(weeks_ahead: int) -> int:
+    """Make the partitions of the coming weeks; answers how many were new."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT notify_ensure_partitions(now(), now() + %s)", (timedelta(weeks=weeks_ahead),))
+        return int(cursor.fetchone()[0])
+
+
+def drop_old_partitions(retention_days: int) -> int:
+    """Drop the weeks that ended before the retention; answers how many went."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT notify_drop_partitions(now() - %s)", (timedelta(days=retention_days),))
+        return int(cursor.fetchone()[0])
+
+
+def forget_answers(hours: int) -> int:
+    """Remove idempotency keys older than their window."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM notify_idempotency_key WHERE created_at < now() - %s", (timedelta(hours=hours),)
+        )
+        return int(cursor.rowcount)
+
+
+def forgotten(older_than: timedelta, newer_than: timedelta, limit: int) -> list[Forgotten]:
+    """Open rows of an age that no page names. One scan of the recent partitions: for an hourly run, not for a tick."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """WITH held AS (SELECT unnest(ids) AS id FROM notify_page),
+                    span AS (SELECT notify_first_id(now() - %(newer)s) AS low, notify_first_id(now() - %(older)s) AS high)
+               (SELECT n.id, 'plan', NULL, n.priority FROM notify_notification n, span
+                WHERE n.id BETWEEN span.low AND span.high AND n.status IN ('accepted', 'scheduled')
+                  AND NOT EXISTS (SELECT 1 FROM held WHERE held.id = n.id)
+                  AND NOT EXISTS (SELECT 1 FROM notify_delivery d WHERE d.id BETWEEN
+                        overlay(n.id::text PLACING '0000-000000000000' FROM 20)::uuid
+                        AND overlay(n.id::text PLACING 'ffff-ffffffffffff' FROM 20)::uuid AND d.notification_id = n.id)
+                LIMIT %(limit)s)
+               UNION ALL
+               (SELECT d.id, 'send', d.channel, d.priority FROM notify_delivery d, span
+                WHERE d.id BETWEEN span.low AND span.high
+                  AND (d.status = 'planned' OR (d.status = 'retrying' AND d.next_attempt_at IS NULL)
+                       OR (d.status = 'sending' AND d.lease_until < now()))
+                  AND NOT EXISTS (SELECT 1 FROM held WHERE held.id = d.id)
+                LIMIT %(limit)s)""",
+            {"newer": newer_than, "older": older_than, "limit": limit},
+        )
+        return [Forgotten(row[0], PageStep(row[1]), row[2], Priority(row[3])) for row in cursor.fetchall()]
+
+
+def waiting_pages() -> list[tuple[str, str, int, float]]:
+    """(step, priority, pages, age of the oldest in seconds) of the work that is due."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT step, priority, count(*), greatest(0, extract(epoch FROM now() - min(due_at)))
+               FROM notify_page WHERE due_at <= now() GROUP BY step, priority"""
+        )
+        return [(row[0], row[1], int(row[2]), float(row[3])) for row in cursor.fetchall()]
+
