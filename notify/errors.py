@@ -68,16 +68,6 @@ class MissingScope(Refusal):
         super().__init__(f"This credential may not do this: {cure}")
 
 
-class UnknownUser(Refusal):
-    """No such person, or not for this caller: the answer does not tell which."""
-
-    code = "unknown_user"
-    status = 404
-
-    def __init__(self) -> None:
-        super().__init__("There is no user with this id.")
-
-
 class UnknownNotification(Refusal):
     """No such notification, or not for this caller: the answer does not tell which."""
 
