@@ -1,5 +1,4 @@
-"""Composition root: may import everything, nobody imports it."""
+"""Composition root: may import everything, nobody imports it.
 
-from config.celery import app as celery_app
-
-__all__ = ["celery_app"]
+Empty: the keeper of the embedded servers imports `config.embedded`, and must come without settings and Celery.
+"""

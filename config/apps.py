@@ -2,6 +2,10 @@
 
 from django.apps import AppConfig
 
+from config.celery import app as celery_app
+
+__all__ = ["ConfigConfig", "celery_app"]  # with the app loaded, `shared_task` and signatures know their broker
+
 
 class ConfigConfig(AppConfig):
     """Commands, logging, metrics and health of the whole program."""
