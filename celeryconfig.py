@@ -36,6 +36,7 @@ POOLS: tuple[Pool, ...] = (
     Pool("housekeeping", ("receipts", "campaigns", "housekeeping"), 1),
 )
 
+
 class Tick(NamedTuple):
     """One beat of the schedule: a task run every so many seconds of UTC; wall clocks live in rows."""
 

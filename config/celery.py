@@ -7,12 +7,12 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from celery import Celery  # noqa: E402 - the settings module is named before Celery looks for it
-from celery.signals import task_postrun, task_prerun  # noqa: E402
-from django.conf import settings  # noqa: E402
-from django.db import close_old_connections  # noqa: E402
+from celery import Celery
+from celery.signals import task_postrun, task_prerun
+from django.conf import settings
+from django.db import close_old_connections
 
-import celeryconfig  # noqa: E402
+import celeryconfig
 
 #: Celery's Django fixup closes the connection around every task unless told to keep it for so many closings.
 _KEEP_CONNECTION_FOR = 1000
@@ -31,7 +31,13 @@ def broker_settings(url: str, *, worker: bool) -> dict[str, Any]:
     if not worker:
         options |= {name: value for name, value in celeryconfig.PUBLISHER_TIMEOUTS.items() if name in options}
     queues = celeryconfig.rabbitmq_queues() if rabbitmq else celeryconfig.redis_queues()
-    return {**celeryconfig.COMMON, **profile, "broker_url": url, "broker_transport_options": options, "task_queues": queues}
+    return {
+        **celeryconfig.COMMON,
+        **profile,
+        "broker_url": url,
+        "broker_transport_options": options,
+        "task_queues": queues,
+    }
 
 
 def beat_schedule() -> dict[str, dict[str, Any]]:

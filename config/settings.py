@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 # Debian's zone data may be a year behind the pinned tzdata package: an empty path makes zoneinfo use the package.
 os.environ["PYTHONTZPATH"] = ""
 
-from config import env  # noqa: E402 - the zone path comes before anything that may read zones
-from config.embedded import endpoints, generated_secrets  # noqa: E402
+from config import env
+from config.embedded import endpoints, generated_secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 PRODUCTION = env.text("CARILLON_ENV", "development") == "production"

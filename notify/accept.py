@@ -174,9 +174,7 @@ def _expiry(call: Call, pinned: Pinned, share: _Share) -> datetime | None:
     return (share.scheduled_at or call.now) + timedelta(seconds=pinned.kind.ttl_seconds)
 
 
-def _hand_to_planning(
-    call: Call, batch: intake.NewBatch, notifications: Sequence[intake.NewNotification]
-) -> None:
+def _hand_to_planning(call: Call, batch: intake.NewBatch, notifications: Sequence[intake.NewNotification]) -> None:
     """Write the pages of work, one set per instant, and publish those that are due now."""
     by_instant: dict[datetime | None, list[UUID]] = {}
     for one in notifications:
@@ -216,8 +214,7 @@ def _response(
             "status": "accepted",
             "notifications_queued": len(notifications),
             "notifications": [
-                {"id": row.id, "user_id": share.item.user_id}
-                for row, share in zip(notifications, shares, strict=True)
+                {"id": row.id, "user_id": share.item.user_id} for row, share in zip(notifications, shares, strict=True)
             ],
             "rejected": rejected,
             "estimated_delivery": _estimate(pinned.priority, shares),

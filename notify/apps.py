@@ -11,4 +11,4 @@ class NotifyConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the tasks and the start-up checks."""
-        from notify import checks, tasks  # noqa: F401, PLC0415 - the app registry must be ready first
+        from notify import checks, tasks  # noqa: F401 - the app registry must be ready first

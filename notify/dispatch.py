@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import msgspec
+from channels.send import send_page
 
 from channels.rules.sealing import seal
-from channels.send import send_page
 from channels.vocabulary import Channel, Message
 from notify import conf, record
 from notify.policy import DISPATCH_BUDGET
@@ -46,10 +46,7 @@ def dispatch_page(page_id: UUID, sealed: str) -> list[PageRef]:
     return record.record_page(
         page,
         token,
-        [
-            record.Tried(one.delivery, results.get(one.delivery.id), one.refused, one.ready, one.index)
-            for one in tries
-        ],
+        [record.Tried(one.delivery, results.get(one.delivery.id), one.refused, one.ready, one.index) for one in tries],
     )
 
 
@@ -68,17 +65,13 @@ def _place(page: ClaimedPage) -> bytes:
     return b"page:" + page.page_id.bytes
 
 
-def _prepare(
-    page: ClaimedPage, claimed: Sequence[sending.ClaimedDelivery], ready: Mapping[UUID, Ready]
-) -> list[_Try]:
+def _prepare(page: ClaimedPage, claimed: Sequence[sending.ClaimedDelivery], ready: Mapping[UUID, Ready]) -> list[_Try]:
     """Check every claimed delivery against the facts of this moment, and address what may go."""
     facts = people.facts_for([one.recipient_id for one in claimed]) if claimed else {}
     return [_aim(page, one, ready[one.id], facts.get(one.recipient_id)) for one in claimed]
 
 
-def _aim(
-    page: ClaimedPage, delivery: sending.ClaimedDelivery, ready: Ready, facts: RecipientFacts | None
-) -> _Try:
+def _aim(page: ClaimedPage, delivery: sending.ClaimedDelivery, ready: Ready, facts: RecipientFacts | None) -> _Try:
     """Never after no: the same verdict as at planning, on what is true now."""
     if facts is None:
         return _Try(delivery=delivery, ready=ready, refused=ReasonCode.USER_ERASED)

@@ -8,7 +8,9 @@ from django.db import models
 from notify.vocabulary import DeliveryStatus, NotificationStatus, Priority, QuietHoursPolicy, Tier
 
 
-def _choices(words: type[Priority | DeliveryStatus | NotificationStatus | QuietHoursPolicy | Tier]) -> list[tuple[str, str]]:
+def _choices(
+    words: type[Priority | DeliveryStatus | NotificationStatus | QuietHoursPolicy | Tier],
+) -> list[tuple[str, str]]:
     return [(str(word), str(word).replace("_", " ")) for word in words]
 
 
@@ -108,9 +110,7 @@ class Batch(models.Model):
     application = models.ForeignKey(Application, on_delete=models.DO_NOTHING, db_constraint=False)
     type_key = models.TextField()
     priority = models.TextField()
-    template_version = models.ForeignKey(
-        TemplateVersion, null=True, on_delete=models.DO_NOTHING, db_constraint=False
-    )
+    template_version = models.ForeignKey(TemplateVersion, null=True, on_delete=models.DO_NOTHING, db_constraint=False)
     channels = ArrayField(models.TextField(), null=True)
     fallback_channels = ArrayField(models.TextField(), default=list)
     collapse_key = models.TextField(null=True)

@@ -68,7 +68,9 @@ class _Settled(msgspec.Struct, frozen=True, gc=False):
     def error(self) -> str:
         """What the provider said, in a line without personal data."""
         result = self.tried.result
-        return "" if result is None or result.outcome is SendOutcome.ACCEPTED else f"{result.code} {result.detail}".strip()
+        return (
+            "" if result is None or result.outcome is SendOutcome.ACCEPTED else f"{result.code} {result.detail}".strip()
+        )
 
 
 def record_page(page: ClaimedPage, token: int, tried: Sequence[Tried]) -> list[PageRef]:

@@ -14,7 +14,7 @@ from notify import conf, record
 from notify.rules.ready import Ready, pack
 from notify.rules.rendering import CompiledTemplate, TemplateFault
 from notify.store import pages, planning, sending, templates, types
-from notify.vocabulary import ClaimedPage, Content, PageRef, PageStep, ReasonCode, TypeRow
+from notify.vocabulary import Content, PageRef, PageStep, ReasonCode, TypeRow
 from preferences import store as people
 from preferences.vocabulary import RecipientFacts
 
@@ -78,9 +78,7 @@ def _gather(waiting: Sequence[sending.Renderable]) -> _Facts:
     )
 
 
-def _render_all(
-    waiting: Sequence[sending.Renderable], facts: _Facts
-) -> tuple[list[Ready], list[record.Unsendable]]:
+def _render_all(waiting: Sequence[sending.Renderable], facts: _Facts) -> tuple[list[Ready], list[record.Unsendable]]:
     ready: list[Ready] = []
     unsendable: list[record.Unsendable] = []
     for one in waiting:

@@ -93,9 +93,7 @@ def _put_on_pages(groups: dict[tuple[PageStep, str | None, Priority], list[UUID]
     ]
     pages.insert(new)
     for page in new:
-        queue.enqueue(
-            step_of(page.step), [PageRef(page_id=page.id, priority=page.priority, channel=page.channel)]
-        )
+        queue.enqueue(step_of(page.step), [PageRef(page_id=page.id, priority=page.priority, channel=page.channel)])
 
 
 def _bury(members: Sequence[tuple[PageStep, UUID]]) -> None:

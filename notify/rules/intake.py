@@ -49,9 +49,7 @@ class Rejection(msgspec.Struct, frozen=True):
     detail: str
 
 
-def check_request(
-    call: Call, kind: TypeRow | None, template_id: str | None, template: PinnedVersion | None
-) -> Pinned:
+def check_request(call: Call, kind: TypeRow | None, template_id: str | None, template: PinnedVersion | None) -> Pinned:
     """The request as a whole, or the first thing wrong with it."""
     request = call.request
     _check_people(request)
@@ -68,9 +66,7 @@ def check_request(
     return Pinned(kind, template, priority)
 
 
-def own_variables(
-    pinned: Pinned, shared: dict[str, Any], item: RecipientItem, at: int
-) -> dict[str, Any] | Rejection:
+def own_variables(pinned: Pinned, shared: dict[str, Any], item: RecipientItem, at: int) -> dict[str, Any] | Rejection:
     """The variables of one recipient, theirs over the shared ones, checked against the template's schema."""
     variables = {**shared, **item.variables} if item.variables else shared
     if pinned.template is None:

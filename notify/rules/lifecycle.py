@@ -38,9 +38,7 @@ NEXT: dict[D, frozenset[D]] = {
 }
 
 #: Nothing is left to do. `dead` is among them: only an operator's replay leads out of it.
-FINAL: frozenset[D] = frozenset(
-    {D.DELIVERED, D.FAILED, D.BOUNCED, D.SUPPRESSED, D.EXPIRED, D.CANCELLED, D.DEAD}
-)
+FINAL: frozenset[D] = frozenset({D.DELIVERED, D.FAILED, D.BOUNCED, D.SUPPRESSED, D.EXPIRED, D.CANCELLED, D.DEAD})
 #: The provider has it, or the recipient.
 ARRIVED: frozenset[D] = frozenset({D.SENT, D.DELIVERED})
 #: May still be stopped by a cancel.

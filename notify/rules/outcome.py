@@ -83,9 +83,7 @@ def _held(tried: Tried, now: datetime) -> Outcome:
     return _later(HOLD_WAIT, tried, now, free=True)
 
 
-def _retried(
-    result: SendResult, tried: Tried, policy: RetryPolicy, *, now: datetime, chance: float
-) -> Outcome:
+def _retried(result: SendResult, tried: Tried, policy: RetryPolicy, *, now: datetime, chance: float) -> Outcome:
     if tried.attempts > policy.retries:
         exhausted = result.code == NO_PROVIDER
         return Outcome(DeliveryStatus.DEAD, ReasonCode.NO_PROVIDER if exhausted else ReasonCode.RETRIES_EXHAUSTED)

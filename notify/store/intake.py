@@ -57,9 +57,7 @@ class NewNotification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 def lock_key(application_id: int, key: str) -> bool:
     """Take an idempotency key for the running transaction; False while another request holds it."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, %s))", (key, application_id)
-        )
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, %s))", (key, application_id))
         return bool(cursor.fetchone()[0])
 
 
@@ -81,7 +79,8 @@ def remember_answer(application_id: int, key: str, answer: StoredAnswer, now: da
         cursor.execute(
             """INSERT INTO notify_idempotency_key (application_id, key, fingerprint, response, created_at)
                VALUES (%s, %s, %s, %s, %s) ON CONFLICT (application_id, key) DO UPDATE
-               SET fingerprint = excluded.fingerprint, response = excluded.response, created_at = excluded.created_at""",
+               SET fingerprint = excluded.fingerprint, response = excluded.response,
+                   created_at = excluded.created_at""",
             (application_id, key, answer.fingerprint, answer.response, now),
         )
 

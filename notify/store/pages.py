@@ -52,10 +52,7 @@ def insert(pages: Sequence[NewPage]) -> None:
         cursor.executemany(
             """INSERT INTO notify_page (id, step, priority, channel, ids, due_at, trace_id)
                VALUES (%s, %s, %s, %s, %s::uuid[], coalesce(%s, now() + %s), %s)""",
-            [
-                (p.id, p.step, p.priority, p.channel, p.ids, p.due_at, GRACE[p.priority], p.trace_id)
-                for p in pages
-            ],
+            [(p.id, p.step, p.priority, p.channel, p.ids, p.due_at, GRACE[p.priority], p.trace_id) for p in pages],
         )
 
 
@@ -159,5 +156,3 @@ def take_single(page_ids: Sequence[UUID]) -> list[tuple[PageStep, UUID]]:
             (list(page_ids),),
         )
         return [(PageStep(step), one) for step, one in cursor.fetchall()]
-
-

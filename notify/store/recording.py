@@ -224,8 +224,11 @@ def bury(burials: Sequence[Burial]) -> None:
 
 
 def statuses(notification_ids: Sequence[UUID]) -> dict[UUID, list[DeliveryStatus]]:
-    """The statuses of all deliveries of notifications, whose rows are locked first so that two pages of the same
-    notification, recorded at the same moment, see each other."""
+    """The statuses of all deliveries of notifications.
+
+    The notifications' rows are locked first, so that two pages of the same one, recorded at the same moment, see each
+    other.
+    """
     ids = sorted(notification_ids)
     bounds = [family_range(one) for one in ids]
     with connection.cursor() as cursor:
@@ -255,7 +258,6 @@ def set_notification_status(ids: Sequence[UUID], status: NotificationStatus) -> 
         )
 
 
-
 def bury_by_id(delivery_ids: Sequence[UUID], final_error: str) -> None:
     """Write dead letters of deliveries that ended outside a page."""
     if not delivery_ids:
@@ -264,7 +266,8 @@ def bury_by_id(delivery_ids: Sequence[UUID], final_error: str) -> None:
         cursor.execute(
             """INSERT INTO notify_dead_letter (delivery_id, notification_id, recipient_id, channel, type_key,
                    reason_code, final_error, attempts, failed_at)
-               SELECT d.id, d.notification_id, d.recipient_id, d.channel, n.type_key, d.reason_code, %s, d.attempts, now()
+               SELECT d.id, d.notification_id, d.recipient_id, d.channel, n.type_key, d.reason_code, %s,
+                   d.attempts, now()
                FROM notify_delivery d JOIN notify_notification n ON n.id = d.notification_id
                WHERE d.id = ANY(%s) AND d.id BETWEEN %s AND %s""",
             (final_error, list(delivery_ids), min(delivery_ids), max(delivery_ids)),

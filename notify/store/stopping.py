@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from django.db import connection
 
 from notify.rules.ids import family_range
@@ -68,3 +70,48 @@ def revive(dead_letter_ids: Sequence[int]) -> list[tuple[UUID, UUID, str, Priori
             (ids, min(ids), max(ids)),
         )
         return [(row[0], row[1], row[2], Priority(row[3])) for row in cursor.fetchall()]
+
+
+class Original(msgspec.Struct, frozen=True, kw_only=True):
+    """A notification about to be sent once more."""
+
+    id: UUID
+    batch_id: UUID
+    recipient_id: int
+    type_key: str
+    priority: Priority
+    channels: list[str] | None
+    sealed: bytes
+
+
+def original(notification_id: UUID, application_id: int) -> Original | None:
+    """A notification of an application with what a copy needs."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT n.id, n.batch_id, n.recipient_id, n.type_key, n.priority, n.channels, n.sealed
+               FROM notify_notification n JOIN notify_batch b ON b.id = n.batch_id
+               WHERE n.id = %s AND b.application_id = %s""",
+            (notification_id, application_id),
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    return Original(
+        id=row[0],
+        batch_id=row[1],
+        recipient_id=row[2],
+        type_key=row[3],
+        priority=Priority(row[4]),
+        channels=row[5],
+        sealed=row[6],
+    )
+
+
+def insert_copy(of: Original, copy_id: UUID, sealed: bytes, now: datetime) -> None:
+    """Write the copy beside its original, in the same batch, without schedule and expiry."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO notify_notification (id, batch_id, recipient_id, type_key, priority, status, channels,
+                   sealed, created_at) VALUES (%s, %s, %s, %s, %s, 'accepted', %s, %s, %s)""",
+            (copy_id, of.batch_id, of.recipient_id, of.type_key, of.priority, of.channels, sealed, now),
+        )

@@ -68,9 +68,7 @@ def drop_old_partitions(retention_days: int) -> int:
 def forget_answers(hours: int) -> int:
     """Remove idempotency keys older than their window."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM notify_idempotency_key WHERE created_at < now() - %s", (timedelta(hours=hours),)
-        )
+        cursor.execute("DELETE FROM notify_idempotency_key WHERE created_at < now() - %s", (timedelta(hours=hours),))
         return int(cursor.rowcount)
 
 
@@ -79,7 +77,8 @@ def forgotten(older_than: timedelta, newer_than: timedelta, limit: int) -> list[
     with connection.cursor() as cursor:
         cursor.execute(
             """WITH held AS (SELECT unnest(ids) AS id FROM notify_page),
-                    span AS (SELECT notify_first_id(now() - %(newer)s) AS low, notify_first_id(now() - %(older)s) AS high)
+                    span AS (SELECT notify_first_id(now() - %(newer)s) AS low,
+                                    notify_first_id(now() - %(older)s) AS high)
                (SELECT n.id, 'plan', NULL, n.priority FROM notify_notification n, span
                 WHERE n.id BETWEEN span.low AND span.high AND n.status IN ('accepted', 'scheduled')
                   AND NOT EXISTS (SELECT 1 FROM held WHERE held.id = n.id)
@@ -107,4 +106,3 @@ def waiting_pages() -> list[tuple[str, str, int, float]]:
                FROM notify_page WHERE due_at <= now() GROUP BY step, priority"""
         )
         return [(row[0], row[1], int(row[2]), float(row[3])) for row in cursor.fetchall()]
-

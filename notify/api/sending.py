@@ -1,0 +1,87 @@
+"""`POST /v1/notifications` and what stops or repeats one."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.utils import timezone
+from notify.api.auth import Caller
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from structlog.contextvars import get_contextvars
+
+from channels.rules.wire import decode
+from notify.accept import accept
+from notify.cancel import cancel_notification
+from notify.errors import IdempotencyKeyRequired, InvalidRequest
+from notify.replay import resend_notification
+from notify.rules.intake import Call
+from notify.rules.requests import SendRequest
+
+#: A key is a token of the caller's, not a document.
+_MAX_KEY = 255
+
+
+def send(request: Request) -> HttpResponse:
+    """Accept a send: 202 once it is durable, the first answer again for a repeat."""
+    body = decode(request.body, SendRequest)
+    caller: Caller = request.auth
+    context = get_contextvars()
+    answer = accept(
+        Call(
+            request=body,
+            key=_idempotency_key(request, body),
+            application_id=caller.application_id,
+            scopes=caller.scopes,
+            is_test=caller.is_test,
+            request_id=context.get("request_id", ""),
+            trace_id=context.get("trace_id", ""),
+            now=timezone.now(),
+        )
+    )
+    response = HttpResponse(answer.body, status=202, content_type="application/json")
+    if answer.replayed:
+        response["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _idempotency_key(request: Request, body: SendRequest) -> str:
+    """The key from the first of its four carriers that has one."""
+    headers = request.headers
+    key = (
+        headers.get("Idempotency-Key")
+        or headers.get("X-Idempotency-Key")
+        or body.idempotency_key
+        or body.notification_id
+    )
+    if not key:
+        raise IdempotencyKeyRequired
+    if len(key) > _MAX_KEY or not key.isprintable():
+        text = f"An idempotency key has 1 to {_MAX_KEY} printable characters."
+        raise InvalidRequest(text, code="invalid_idempotency_key")
+    return key
+
+
+class CancelView(APIView):
+    """Stop a notification that has not left."""
+
+    scopes: ClassVar[dict[str, str]] = {"POST": "send"}
+
+    def post(self, request: Request, notification_id: UUID) -> Response:
+        """Cancel what is still here; 409 `already_sent` once nothing is."""
+        cancel_notification(notification_id, request.auth.application_id)
+        return Response({"id": notification_id, "status": "cancelled"})
+
+
+class ResendView(APIView):
+    """Tell it again."""
+
+    scopes: ClassVar[dict[str, str]] = {"POST": "send"}
+
+    def post(self, request: Request, notification_id: UUID) -> Response:
+        """Accept a copy of a notification, under a new id and today's preferences."""
+        copy_id = resend_notification(notification_id, request.auth.application_id, now=timezone.now())
+        return Response({"id": copy_id, "status": "accepted"}, status=202)
