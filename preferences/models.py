@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 
 from channels.vocabulary import Channel, Platform
 from preferences.vocabulary import (
@@ -14,9 +16,7 @@ from preferences.vocabulary import (
     SuppressionReason,
 )
 
-_Words = type[
-    Channel | ContactKind | ContactStatus | InactiveReason | Platform | RecipientStatus | SuppressionReason
-]
+_Words = type[Channel | ContactKind | ContactStatus | InactiveReason | Platform | RecipientStatus | SuppressionReason]
 
 
 def _choices(words: _Words) -> list[tuple[str, str]]:
@@ -51,8 +51,7 @@ class Recipient(models.Model):
             models.UniqueConstraint(fields=["user_id"], name="recipient_user_id"),
             _one_of("status", RecipientStatus, "recipient_status_known"),
             models.CheckConstraint(
-                condition=Q(status="erased", data_key__isnull=True)
-                | (~Q(status="erased") & Q(data_key__isnull=False)),
+                condition=Q(status="erased", data_key__isnull=True) | (~Q(status="erased") & Q(data_key__isnull=False)),
                 name="recipient_key_until_erased",
             ),
         ]
@@ -61,9 +60,7 @@ class Recipient(models.Model):
 class ContactPoint(models.Model):
     """A recipient's e-mail address or phone number."""
 
-    recipient = models.ForeignKey(
-        Recipient, on_delete=models.CASCADE, related_name="contact_points", db_index=False
-    )
+    recipient = models.ForeignKey(Recipient, on_delete=models.CASCADE, related_name="contact_points", db_index=False)
     kind = models.TextField(choices=_choices(ContactKind))
     sealed = models.BinaryField()
     #: Keyed hash of the normalised address: look-up and suppression.
@@ -114,17 +111,20 @@ class Device(models.Model):
 class Preference(models.Model):
     """What a recipient allows, as one document."""
 
-    recipient = models.OneToOneField(
-        Recipient, on_delete=models.CASCADE, primary_key=True, related_name="preference"
-    )
-    #: `vocabulary.Preferences` without what equals the default.
+    recipient = models.OneToOneField(Recipient, on_delete=models.CASCADE, primary_key=True, related_name="preference")
+    #: `vocabulary.Preferences` without what equals the default, version included.
     document = models.JSONField(default=dict)
     version = models.IntegerField()
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         db_table = "preferences_preference"
-        constraints = [models.CheckConstraint(condition=Q(version__gte=1), name="preference_version_counts")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(version__gte=1, version=Cast(KT("document__version"), models.IntegerField())),
+                name="preference_version_counts",
+            )
+        ]
 
 
 class Suppression(models.Model):

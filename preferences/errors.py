@@ -1,0 +1,68 @@
+"""What this app refuses, each with its stable code and status."""
+
+from __future__ import annotations
+
+from channels.errors import FieldError, Refusal
+
+
+class UnknownUser(Refusal):
+    """No such recipient, or none that this caller may know of: the answer is the same."""
+
+    code = "unknown_user"
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("There is no user with this id; create it with PUT /v1/users/{user_id}.")
+
+
+class UnknownDevice(Refusal):
+    """The recipient has no device of this id."""
+
+    code = "unknown_device"
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("This user has no device with this id; GET /v1/users/{user_id}/devices lists them.")
+
+
+class VersionConflict(Refusal):
+    """The document was changed by somebody else since it was read."""
+
+    code = "version_conflict"
+    status = 412
+
+    def __init__(self) -> None:
+        super().__init__("The preferences have changed meanwhile; read them again and repeat with the new ETag.")
+
+
+class UserErased(Refusal):
+    """An erased recipient takes no data any more."""
+
+    code = "user_erased"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__("This user was erased on request and stays so; use another user_id for another person.")
+
+
+class TooManyDevices(Refusal):
+    """The recipient's active devices are at the limit."""
+
+    code = "too_many_devices"
+    status = 422
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"This user already has {limit} active devices; remove one with DELETE first.")
+
+
+class InvalidField(Refusal):
+    """One field of the body is not what it must be."""
+
+    def __init__(self, pointer: str, code: str, message: str) -> None:
+        super().__init__(message, code=code, errors=[FieldError(pointer, code, message)])
+
+
+def invalid(pointer: str, message: str) -> InvalidField:
+    """The refusal `invalid_<field>` of the field at `pointer`, named after the first segment that is a name."""
+    field = next((part for part in reversed(pointer.split("/")) if part and not part.isdigit()), "request")
+    return InvalidField(pointer, f"invalid_{field}", message)
