@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import os
+import zoneinfo
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-# Debian's zone data may be a year behind the pinned tzdata package: an empty path makes zoneinfo use the package.
+# Debian's zone data may be a year behind the pinned tzdata package: without a path, zoneinfo uses the package. The
+# variable is for child processes; this one may have read the system's files already.
 os.environ["PYTHONTZPATH"] = ""
+zoneinfo.reset_tzpath(to=())
+zoneinfo.ZoneInfo.clear_cache()
 
 from config import env
 from config.embedded import endpoints, generated_secrets

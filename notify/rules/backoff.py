@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from notify.policy import RetryPolicy
 
-#: More doublings than any cap needs; keeps the power from growing without end.
-_MAX_EXPONENT = 20
+#: 5^10 s is 113 days, beyond any cap: keeps the power inside what a timedelta can hold.
+_MAX_EXPONENT = 10
 
 
 def ceiling(attempt: int, policy: RetryPolicy) -> timedelta:
