@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+
 from django.conf import settings
 
 from channels.rules.sealing import Keyring
@@ -13,3 +15,7 @@ RETENTION_DAYS: int = settings.CARILLON["RETENTION_DAYS"]
 
 #: Seals the rendered pages that travel through the broker; the same master keys wrap the recipients' keys.
 KEYRING: Keyring = Keyring.parse(settings.CARILLON["MASTER_KEYS"])
+
+#: Pepper of the stored hashes of API keys, and signing key of user tokens: both change with Django's secret.
+KEY_PEPPER: bytes = hmac.digest(settings.SECRET_KEY.encode(), b"carillon.api-key", "sha256")
+USER_TOKEN_KEY: bytes = hmac.digest(settings.SECRET_KEY.encode(), b"carillon.user-token", "sha256")

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import msgspec
 
-from notify.vocabulary import Priority
+from notify.vocabulary import Priority, Tier
 
 #: Ids in a page of work. Throughput stops rising at 500 (performance.md section 1), and a repeat is bounded by it.
 PAGE_SIZE = 500
@@ -14,6 +14,27 @@ PAGE_SIZE = 500
 MAX_RECIPIENTS = 1_000
 #: How far ahead a send may be scheduled: well inside retention, so that its partition still exists.
 MAX_SCHEDULE_AHEAD = timedelta(days=60)
+
+
+class CallRate(msgspec.Struct, frozen=True):
+    """How often one credential may call: a bucket of `burst` that refills `per_second`."""
+
+    per_second: float
+    burst: int
+
+
+#: None: metered, never refused. A standard key may spend its minute at once.
+CALL_RATES: dict[Tier, CallRate | None] = {
+    Tier.STANDARD: CallRate(per_second=1000 / 60, burst=1000),
+    Tier.BULK: CallRate(per_second=100.0, burst=100),
+    Tier.INTERNAL: None,
+}
+#: One person's app or browser: five calls a second for a minute, far above what a screen needs.
+USER_CALL_RATE = CallRate(per_second=5.0, burst=300)
+#: Calls without a valid credential, per address and process.
+STRANGER_CALL_RATE = CallRate(per_second=1000 / 60, burst=1000)
+#: How long a user token is good. An app asks its own server for the next one.
+USER_TOKEN_LIFETIME = timedelta(hours=1)
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,3 +97,43 @@ ESTIMATES: dict[Priority, str] = {
     Priority.MEDIUM: "< 30s",
     Priority.LOW: "< 5min",
 }
+
+# --- Templates: what an author may write, and what one rendering may cost.
+
+#: Characters of one field; Gmail cuts an e-mail off at 102 KB, and a request carries 1 MiB in all.
+MAX_FIELD_SOURCE = 100_000
+#: `{{ … }}` and `{% … %}` in one field, tokens in one of them, blocks inside blocks, loops inside loops.
+MAX_TAGS = 500
+MAX_TOKENS = 64
+MAX_BLOCK_DEPTH = 8
+MAX_LOOP_DEPTH = 3
+#: Characters of a quoted text, and of one that is an argument of a filter: a separator or a replacement multiplies.
+MAX_LITERAL = 1_000
+MAX_ARGUMENT = 64
+#: Languages of one channel.
+MAX_LOCALES = 50
+#: Variables of a template, and bytes of JSON in which one recipient's values must fit.
+MAX_VARIABLES = 100
+MAX_VARIABLES_BYTES = 65_536
+
+#: Instructions of one rendering: thirty for each of three thousand rows, and 3 ms when an endless one is cut off.
+RENDER_FUEL = 100_000
+#: Elements that list filters may walk in one rendering: at 0.2 µs each, 40 ms.
+RENDER_WORK = 200_000
+#: Characters in which a rendering without loops must certainly fit, or it is metered.
+RENDER_SURE_CHARACTERS = 2_000_000
+#: Characters of a rendered field: text, and HTML.
+MAX_TEXT = 16_384
+MAX_HTML = 262_144
+#: Characters of a title or subject; longer ones are cut by every screen, and one RFC 5322 line holds 998 bytes.
+MAX_LINE = 255
+MAX_URL = 2_048
+#: Twilio and SNS refuse longer bodies (providers.md).
+MAX_SMS = 1_600
+#: Bytes of a push's words and links: Web Push carries 3,993 in all, and ids, type and JSON need the rest.
+MAX_PUSH_BYTES = 3_200
+
+#: The process that tries a new version out: seconds of CPU, seconds on the clock, bytes beyond what it started with.
+TRIAL_CPU_SECONDS = 5
+TRIAL_SECONDS = 15
+TRIAL_MEMORY = 128 * 1024 * 1024
