@@ -55,6 +55,11 @@ SCHEDULE: dict[str, Tick] = {
 }
 
 
+#: Where RabbitMQ puts what it gave up delivering; kept for a person to look at, the sweeper has the rows.
+DEAD_EXCHANGE = "carillon.dead"
+DEAD_QUEUE = "carillon.dead"
+
+
 def queue_names() -> list[str]:
     """Every queue, each in exactly one pool."""
     return [queue for pool in POOLS for queue in pool.queues]
@@ -71,8 +76,8 @@ def rabbitmq_queues() -> list[Queue]:
     arguments = {
         "x-queue-type": "quorum",
         "x-delivery-limit": 5,
-        "x-dead-letter-exchange": "carillon.dead",
-        "x-dead-letter-routing-key": "dead",
+        "x-dead-letter-exchange": DEAD_EXCHANGE,
+        "x-dead-letter-routing-key": DEAD_QUEUE,
         "x-dead-letter-strategy": "at-least-once",
         "x-overflow": "reject-publish",
     }

@@ -8,9 +8,10 @@ from typing import Any
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from celery import Celery
-from celery.signals import task_postrun, task_prerun
+from celery.signals import celeryd_after_setup, task_postrun, task_prerun
 from django.conf import settings
 from django.db import close_old_connections
+from kombu import Exchange, Queue
 
 import celeryconfig
 
@@ -62,6 +63,29 @@ app.config_from_object(
     }
 )
 app.autodiscover_tasks()
+
+
+def declare_topology() -> list[str]:
+    """Declare every queue, and on RabbitMQ the dead-letter exchange that Celery would not; answers the names.
+
+    Safe to repeat. Runs when a worker starts, and as `manage.py declare_topology` at deployment.
+    """
+    queues = list(app.conf.task_queues)
+    if app.conf.broker_url.startswith(("amqp", "pyamqp")):
+        exchange = Exchange(celeryconfig.DEAD_EXCHANGE, type="direct", durable=True)
+        arguments = {"x-queue-type": "quorum"}
+        routing_key = celeryconfig.DEAD_QUEUE
+        queues.append(Queue(routing_key, exchange, routing_key=routing_key, queue_arguments=arguments))
+    with app.connection_for_write() as connection:
+        channel = connection.default_channel
+        for queue in queues:
+            queue(channel).declare()
+    return [queue.name for queue in queues]
+
+
+@celeryd_after_setup.connect
+def _declare_before_consuming(**_: Any) -> None:
+    declare_topology()
 
 
 @task_prerun.connect

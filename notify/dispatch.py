@@ -67,7 +67,7 @@ def _place(page: ClaimedPage) -> bytes:
 
 def _prepare(page: ClaimedPage, claimed: Sequence[sending.ClaimedDelivery], ready: Mapping[UUID, Ready]) -> list[_Try]:
     """Check every claimed delivery against the facts of this moment, and address what may go."""
-    facts = people.facts_for([one.recipient_id for one in claimed]) if claimed else {}
+    facts = people.facts_for([one.recipient_id for one in claimed], (Channel(page.channel or ""),)) if claimed else {}
     return [_aim(page, one, ready[one.id], facts.get(one.recipient_id)) for one in claimed]
 
 

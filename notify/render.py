@@ -73,7 +73,7 @@ def _gather(waiting: Sequence[sending.Renderable]) -> _Facts:
     return _Facts(
         batches,
         types.types_for({one.type_key for one in waiting}),
-        people.facts_for([one.recipient_id for one in waiting]),
+        people.facts_for([one.recipient_id for one in waiting], ()),
         {version: templates.compiled(version) for version in versions if version is not None},
     )
 

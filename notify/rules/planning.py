@@ -91,7 +91,14 @@ def _fallback_legs(told: Told, facts: RecipientFacts) -> list[_Leg]:
 
 def _legs(told: Told, facts: RecipientFacts, channel: Channel, rank: int) -> list[_Leg]:
     """The endpoints of a channel, or one leg that says why there are none."""
-    answer = verdict(facts, channel=channel, type_key=told.type_key, category=told.category, mandatory=told.mandatory)
+    answer = verdict(
+        facts,
+        channel=channel,
+        type_key=told.type_key,
+        category=told.category,
+        mandatory=told.mandatory,
+        among=told.channels,
+    )
     if isinstance(answer, Deny):
         return [_Leg(channel, None, "", ReasonCode(answer.reason), rank)]
     if channel is Channel.PUSH:
