@@ -41,3 +41,38 @@ class Refusal(Exception):
         self.status = status if status is not None else self.status
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
+
+
+class BadAddress(ValueError):
+    """An address no channel can carry. The message names the cure and never repeats the address."""
+
+    def __init__(self, code: str, cure: str) -> None:
+        """Keep the stable word (`invalid_email` …) and what would be right."""
+        super().__init__(cure)
+        self.code = code
+        self.cure = cure
+
+
+class Fault(NamedTuple):
+    """One thing wrong with the providers file: where it is and what would be right."""
+
+    #: Path of the file; empty for what is built in.
+    file: str
+    #: The entry as people find it: `provider "apns-main"`, or its number where it has no name.
+    entry: str
+    #: Dotted key inside the entry; empty when the entry as a whole is wrong.
+    key: str
+    cure: str
+
+    def __str__(self) -> str:
+        """One line: file, entry, key, cure."""
+        return ": ".join(part for part in self if part)
+
+
+class ConfigurationFault(Exception):
+    """Provider accounts that cannot be used as declared; carries every fault found, never a secret."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        """Keep the faults; the message is one line for each."""
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)

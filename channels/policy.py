@@ -14,7 +14,7 @@ HTTP2_CONCURRENCY = 500
 #: Requests in flight over HTTP/1.1, where each needs a connection of its own.
 HTTP1_CONCURRENCY = 64
 
-#: SMTP connections of one process: receivers' greeting delays are waited out side by side, and few limit fewer.
+#: SMTP connections of one process: greeting delays are waited out side by side; few servers allow fewer.
 SMTP_CONCURRENCY = 4
 
 #: Seconds an SMTP server may take over one command; RFC 5321 4.5.3.2 asks for minutes, a lease has less.
