@@ -83,7 +83,7 @@ def when(schedule: datetime | LocalSchedule | None, zone: str, *, now: datetime)
         return None
     if isinstance(schedule, LocalSchedule):
         named = zone if schedule.timezone == "recipient" else schedule.timezone
-        instant = instant_of_local(schedule.local_time, named)
+        instant = instant_of_local(schedule.wall_clock(), named)
     else:
         instant = schedule.astimezone(UTC)
     return instant if instant > now + _NOW_ENOUGH else None
@@ -128,13 +128,15 @@ def _check_times(request: SendRequest, now: datetime) -> None:
 
 
 def _check_local(schedule: LocalSchedule, now: datetime) -> None:
-    if schedule.local_time.tzinfo is not None:
-        text = "A local time has no offset; leave it out, or give schedule_at as one instant."
-        raise _wrong("schedule_at/local_time", "invalid_local_time", text)
+    try:
+        local = schedule.wall_clock()
+    except ValueError:
+        text = "Write a wall-clock time without offset, as 2027-03-28T09:00, or give schedule_at as one instant."
+        raise _wrong("schedule_at/local_time", "invalid_local_time", text) from None
     if schedule.timezone != "recipient" and not is_zone(schedule.timezone):
         text = 'Not an IANA zone; write for example "Europe/London", or "recipient".'
         raise _wrong("schedule_at/timezone", "invalid_timezone", text)
-    _check_ahead("schedule_at/local_time", schedule.local_time.replace(tzinfo=UTC), now)
+    _check_ahead("schedule_at/local_time", local.replace(tzinfo=UTC), now)
 
 
 def _check_aware(field: str, instant: datetime) -> None:

@@ -42,9 +42,17 @@ class InlineContent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class LocalSchedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A wall-clock time, in the recipient's zone or a named one."""
 
-    local_time: datetime
+    #: As 2027-03-28T09:00, seconds at will, without an offset.
+    local_time: Annotated[str, Meta(max_length=40)]
     #: "recipient", or an IANA zone.
     timezone: Word = "recipient"
+
+    def wall_clock(self) -> datetime:
+        """The time as it stands on the wall; raises `ValueError` for what is none, or has an offset."""
+        parsed = datetime.fromisoformat(self.local_time)
+        if parsed.tzinfo is not None:
+            raise ValueError("a local time has no offset")
+        return parsed
 
 
 class SendRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
