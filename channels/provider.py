@@ -12,8 +12,9 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import msgspec
 
-from channels.conf import Account, Secret
+from channels.conf import Secret
 from channels.errors import Fault
+from channels.rules.accounts import Account
 from channels.vocabulary import Channel, Platform, SendResult
 
 MessageT_contra = TypeVar("MessageT_contra", contravariant=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -46,6 +47,16 @@ if missing > 0 then wait = math.max(0, (missing - left) / rate) end
 return {granted, math.floor(left), tostring((burst - left) / rate), tostring(wait)}
 """
 
+_BEATS = "carillon:beats"
+
+_BEAT = "return redis.call('HSET', KEYS[1], ARGV[1], redis.call('TIME')[1])"
+
+_BEAT_AGES = """
+local now, beats = redis.call('TIME')[1], redis.call('HGETALL', KEYS[1])
+for i = 2, #beats, 2 do beats[i] = tostring(math.max(0, now - beats[i])) end
+return beats
+"""
+
 
 class _Client:
     """A Redis connection of this process, and until when to leave it alone."""
@@ -63,28 +74,57 @@ class _Client:
             retry=Retry(NoBackoff(), 1),
         )
         self.take = self.redis.register_script(_TAKE)
+        self.beat = self.redis.register_script(_BEAT)
+        self.beat_ages = self.redis.register_script(_BEAT_AGES)
 
 
 _clients: dict[str, _Client] = {}
 
 
-def take(key: str, *, rate_per_second: float, burst: float, wanted: int) -> Taken | None:
+def take(key: str, rate_per_second: float, burst: float, wanted: int) -> Taken | None:
     """Up to `wanted` tokens of a shared bucket, atomically; None when Redis is away.
 
     The bucket refills `rate_per_second` up to `burst` and is forgotten once full. Takes one round trip whatever
     `wanted` is. The key is hash-tagged, so that it may live in a Redis Cluster.
     """
+    answer = _asked(
+        lambda client: client.take(keys=[f"carillon:{{{key}}}:tokens"], args=[rate_per_second, burst, wanted])
+    )
+    if answer is None:
+        return None
+    granted, remaining, reset, wait = answer
+    return Taken(int(granted), int(remaining), float(reset), float(wait))
+
+
+def beat(name: str) -> None:
+    """Say that something is alive and working, by the server's clock."""
+    _asked(lambda client: client.beat(keys=[_BEATS], args=[name]))
+
+
+def beat_ages() -> dict[str, float] | None:
+    """Seconds since each last beat, by name; None when Redis is away."""
+    answer = _asked(lambda client: client.beat_ages(keys=[_BEATS]))
+    if answer is None:
+        return None
+    return {name.decode(): float(age) for name, age in zip(answer[::2], answer[1::2], strict=True)}
+
+
+def answers() -> bool:
+    """Whether Redis answers now."""
+    return _asked(lambda client: client.redis.ping()) is not None
+
+
+def _asked(question: Callable[[_Client], Any]) -> Any:
+    """The answer of Redis, or None when it is away or was away a moment ago."""
     client = _client()
     if time.monotonic() < client.away_until:
         return None
     try:
-        answer = client.take(keys=[f"carillon:{{{key}}}:tokens"], args=[rate_per_second, burst, wanted])
+        return question(client)
     except RedisError as fault:
         client.away_until = time.monotonic() + policy.REDIS_AWAY_SECONDS
         _log.warning("redis.away", error=type(fault).__name__)
         return None
-    granted, remaining, reset, wait = answer
-    return Taken(int(granted), int(remaining), float(reset), float(wait))
 
 
 def _client() -> _Client:

@@ -18,9 +18,9 @@ import structlog
 from django.db import Error as DatabaseError
 
 from channels import conf, policy, store
-from channels.conf import Account
 from channels.errors import ConfigurationFault, Fault
 from channels.provider import Provider, faults_of
+from channels.rules.accounts import Account
 from channels.rules.failover import Standing, in_order
 from channels.store import Switch
 from channels.vocabulary import Channel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -53,7 +53,7 @@ def set_switch(name: str, switch: Switch, *, by: str) -> None:
 
 def insert_inbox(messages: Sequence[InAppMessage]) -> None:
     """Put a page of messages into their recipients' inboxes; those already there stay. One statement."""
-    columns = [
+    columns: list[Any] = [
         [message.id for message in messages],
         [message.recipient_id for message in messages],
         [message.notification_id for message in messages],

@@ -99,7 +99,7 @@ def _text(value: object) -> str:
 
 
 def _channel(value: object) -> Channel:
-    if value not in list(Channel):
+    if not isinstance(value, str) or value not in list(Channel):
         raise _Unfit(f"must be one of {', '.join(Channel)}")
     return Channel(value)
 
