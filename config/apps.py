@@ -2,12 +2,12 @@
 
 from django.apps import AppConfig
 
-from config.celery import app as celery_app
-
-__all__ = ["ConfigConfig", "celery_app"]  # with the app loaded, `shared_task` and signatures know their broker
-
 
 class ConfigConfig(AppConfig):
     """Commands, logging, metrics and health of the whole program."""
 
     name = "config"
+
+    def ready(self) -> None:
+        """Make the Celery app the one that tasks and publishers of this process use."""
+        from config import celery  # noqa: F401 - settings must be complete first
