@@ -7,14 +7,14 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils import timezone
-from notify.api.auth import Caller
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
-from structlog.contextvars import get_contextvars
 
 from channels.rules.wire import decode
 from notify.accept import accept
+from notify.api.answers import json_answer
+from notify.api.auth import caller_of
+from notify.api.context import context_of
 from notify.cancel import cancel_notification
 from notify.errors import IdempotencyKeyRequired, InvalidRequest
 from notify.replay import resend_notification
@@ -28,8 +28,8 @@ _MAX_KEY = 255
 def send(request: Request) -> HttpResponse:
     """Accept a send: 202 once it is durable, the first answer again for a repeat."""
     body = decode(request.body, SendRequest)
-    caller: Caller = request.auth
-    context = get_contextvars()
+    caller = caller_of(request)
+    context = context_of(request)
     answer = accept(
         Call(
             request=body,
@@ -37,15 +37,13 @@ def send(request: Request) -> HttpResponse:
             application_id=caller.application_id,
             scopes=caller.scopes,
             is_test=caller.is_test,
-            request_id=context.get("request_id", ""),
-            trace_id=context.get("trace_id", ""),
+            request_id=context.request_id,
+            trace_id=context.trace_id,
             now=timezone.now(),
         )
     )
-    response = HttpResponse(answer.body, status=202, content_type="application/json")
-    if answer.replayed:
-        response["Idempotency-Replayed"] = "true"
-    return response
+    headers = {"Idempotency-Replayed": "true"} if answer.replayed else {}
+    return json_answer(answer.body, status=202, headers=headers)
 
 
 def _idempotency_key(request: Request, body: SendRequest) -> str:
@@ -70,10 +68,10 @@ class CancelView(APIView):
 
     scopes: ClassVar[dict[str, str]] = {"POST": "send"}
 
-    def post(self, request: Request, notification_id: UUID) -> Response:
+    def post(self, request: Request, notification_id: UUID) -> HttpResponse:
         """Cancel what is still here; 409 `already_sent` once nothing is."""
-        cancel_notification(notification_id, request.auth.application_id)
-        return Response({"id": notification_id, "status": "cancelled"})
+        cancel_notification(notification_id, caller_of(request).application_id)
+        return json_answer({"id": notification_id, "status": "cancelled"})
 
 
 class ResendView(APIView):
@@ -81,7 +79,7 @@ class ResendView(APIView):
 
     scopes: ClassVar[dict[str, str]] = {"POST": "send"}
 
-    def post(self, request: Request, notification_id: UUID) -> Response:
+    def post(self, request: Request, notification_id: UUID) -> HttpResponse:
         """Accept a copy of a notification, under a new id and today's preferences."""
-        copy_id = resend_notification(notification_id, request.auth.application_id, now=timezone.now())
-        return Response({"id": copy_id, "status": "accepted"}, status=202)
+        copy_id = resend_notification(notification_id, caller_of(request).application_id, now=timezone.now())
+        return json_answer({"id": copy_id, "status": "accepted"}, status=202)
