@@ -83,7 +83,7 @@ def record_page(page: ClaimedPage, token: int, tried: Sequence[Tried]) -> list[P
     with transaction.atomic():
         won = _write_deliveries(settled, token)
         kept = [one for one in settled if one.id in won]
-        recording.insert_attempts([_attempt(one) for one in settled if _was_asked(one)])
+        recording.insert_attempts([attempt for one in settled for attempt in _attempts(one)])
         recording.insert_events(list(_events(kept, page)))
         recording.bury([_burial(one, page, now) for one in kept if one.outcome.status is DeliveryStatus.DEAD])
         fallback = _write_notifications(page, kept)
@@ -150,25 +150,27 @@ def _write_deliveries(settled: Sequence[_Settled], token: int) -> set[UUID]:
     return won | set(recording.reschedule(again, token) if again else ())
 
 
-def _was_asked(one: _Settled) -> bool:
-    """Whether a provider was really asked: refusals of our own and unstarted messages are no attempts."""
+def _attempts(one: _Settled) -> Iterable[recording.NewAttempt]:
+    """One per account that was really asked: refusals of our own and unstarted messages are no attempts."""
     result = one.tried.result
-    return result is not None and bool(result.provider) and result.code != PAGE_DEADLINE
+    if result is None:
+        return
+    for answer in (*result.earlier, result):
+        if answer.provider and answer.code != PAGE_DEADLINE:
+            yield _attempt(one, answer)
 
 
-def _attempt(one: _Settled) -> recording.NewAttempt:
-    result = one.tried.result
-    assert result is not None
+def _attempt(one: _Settled, answer: SendResult) -> recording.NewAttempt:
     return recording.NewAttempt(
         delivery_id=one.id,
         number=one.tried.delivery.attempts,
-        provider=result.provider,
-        outcome=result.outcome.value,
-        code=result.code,
-        detail=result.detail,
-        provider_message_id=result.provider_message_id,
-        started_at=datetime.fromtimestamp(result.started_at, UTC),
-        latency_ms=round(result.latency_ms),
+        provider=answer.provider,
+        outcome=answer.outcome.value,
+        code=answer.code,
+        detail=answer.detail,
+        provider_message_id=answer.provider_message_id,
+        started_at=datetime.fromtimestamp(answer.started_at, UTC),
+        latency_ms=round(answer.latency_ms),
     )
 
 
