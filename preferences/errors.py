@@ -66,3 +66,14 @@ def invalid(pointer: str, message: str) -> InvalidField:
     """The refusal `invalid_<field>` of the field at `pointer`, named after the first segment that is a name."""
     field = next((part for part in reversed(pointer.split("/")) if part and not part.isdigit()), "request")
     return InvalidField(pointer, f"invalid_{field}", message)
+
+
+def duplicate_user() -> InvalidField:
+    """The same user stands earlier in the same bulk upsert."""
+    return InvalidField("/user_id", "duplicate_user", "This user stands earlier in the same request; send each once.")
+
+
+def too_many_users(count: int, limit: int) -> InvalidField:
+    """More users than one bulk upsert takes."""
+    text = f"{count} users; at most {limit} in one call. Split them into several."
+    return InvalidField("/users", "too_many_users", text)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, UnsetType
 
 from channels.vocabulary import Channel, Platform
 
 #: Up to 128 visible ASCII characters without "/": one segment of a path, with one spelling only.
-UserId = Annotated[str, Meta(pattern=r"^(?!\.{1,2}$)[!-.0-~]{1,128}$(?!\n)")]
+ID_PATTERN = r"^(?!\.{1,2}$)[!-.0-~]{1,128}$(?!\n)"
+#: The owner's name for a recipient.
+UserId = Annotated[str, Meta(pattern=ID_PATTERN)]
+#: The app's own name for one of its installations.
+DeviceId = Annotated[str, Meta(pattern=ID_PATTERN)]
 
 
 class RecipientStatus(StrEnum):
@@ -66,8 +71,8 @@ class SuppressionReason(StrEnum):
 class InactiveReason(StrEnum):
     """Why a device is not sent to any more."""
 
-    #: The provider declared the token dead.
-    DEAD_TOKEN = "dead_token"  # noqa: S105 - a word, no secret
+    #: The provider says that nobody has this token any more.
+    REJECTED = "provider_rejected_token"
     #: The token was replaced by, or registered under, another device of the same or of another person.
     MOVED = "moved"
     #: Removed by its owner.
@@ -103,9 +108,7 @@ class QuietHours(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tr
 TypeKey = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
-class Preferences(
-    msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, forbid_unknown_fields=True
-):
+class Preferences(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """The document of `api.md` section 3. What is not said is on, except marketing, which needs a yes.
 
     Stored without what equals the default: most people's document is a few bytes.
@@ -223,3 +226,60 @@ class Deny(msgspec.Struct, frozen=True, gc=False):
 
 
 Verdict = Allow | Deny
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A recipient as the owner describes them, checked and normalised, in clear. Never logged."""
+
+    #: As it is sent to, or None.
+    email: str | None
+    #: E.164, or None.
+    phone: str | None
+    #: Empty: unknown; so too the next two.
+    locale: str
+    timezone: str
+    country_code: str
+    #: A JSON object.
+    attributes: str
+
+
+class ProfileChange(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields to change, checked and normalised; unset ones stay as they are."""
+
+    email: str | UnsetType | None
+    phone: str | UnsetType | None
+    locale: str | UnsetType
+    timezone: str | UnsetType
+    country_code: str | UnsetType
+    #: A merge patch of the attributes; None removes them all.
+    attributes: dict[str, Any] | UnsetType | None
+
+
+class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A user in full, addresses in clear: for the owner's own system. Never logged."""
+
+    user_id: str
+    status: RecipientStatus
+    email: str | None
+    phone: str | None
+    locale: str | None
+    timezone: str | None
+    country_code: str | None
+    attributes: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
+    """A device as its owner may see it: never the token."""
+
+    device_id: str
+    platform: Platform
+    #: The end of the token.
+    token: str
+    app_version: str
+    active: bool
+    #: Null while active.
+    inactive_reason: InactiveReason | None
+    registered_at: datetime
+    last_seen_at: datetime

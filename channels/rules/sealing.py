@@ -159,9 +159,7 @@ def _open(cipher: AESGCM, sealed: bytes, start: int, aad: bytes) -> bytes:
 def _parse_entry(number: int, entry: str) -> tuple[str, bytes]:
     kid, colon, encoded = entry.partition(":")
     if not colon or not _KID.match(kid):
-        raise KeyringFault(
-            f"master key {number}: write kid:base64, the id in letters, digits, '.', '_' and '-'"
-        )
+        raise KeyringFault(f"master key {number}: write kid:base64, the id in letters, digits, '.', '_' and '-'")
     try:
         key = b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):

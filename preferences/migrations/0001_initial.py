@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                 ('hint', models.TextField()),
                 ('app_version', models.TextField(blank=True, default='')),
                 ('active', models.BooleanField(default=True)),
-                ('inactive_reason', models.TextField(blank=True, choices=[('dead_token', 'dead token'), ('moved', 'moved'), ('removed', 'removed'), ('stale', 'stale')], default='')),
+                ('inactive_reason', models.TextField(blank=True, choices=[('provider_rejected_token', 'provider rejected token'), ('moved', 'moved'), ('removed', 'removed'), ('stale', 'stale')], default='')),
                 ('registered_at', models.DateTimeField()),
                 ('last_seen_at', models.DateTimeField()),
             ],

@@ -60,7 +60,7 @@ def verdict(
     mandatory: bool,
     among: Collection[Channel] = (),
 ) -> Verdict:
-    """May a notification of this type go to this recipient on this channel?
+    """Whether a notification of this type may go to this recipient on this channel.
 
     `among` are the channels the notification may use: a person may choose between them even for a mandatory type.
     Left empty, a mandatory type heeds no preference.
@@ -81,7 +81,7 @@ def verdict(
 def _carried(
     facts: RecipientFacts, channel: Channel, type_key: str, category: Category, among: Collection[Channel]
 ) -> bool:
-    """Is another of these channels wanted, free of suppression and reachable?"""
+    """Whether another of these channels is wanted, free of suppression and reachable."""
     return any(
         not (
             objection(facts.preferences, other, type_key, category)

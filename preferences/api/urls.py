@@ -1,0 +1,15 @@
+"""Paths of this app below /v1/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from preferences.api.views import BulkUsersView, DevicesView, DeviceView, PreferencesView, UserView
+
+urlpatterns = [
+    path("users/bulk", BulkUsersView.as_view(), name="users-bulk"),
+    path("users/<str:user_id>", UserView.as_view(), name="user"),
+    path("users/<str:user_id>/preferences", PreferencesView.as_view(), name="user-preferences"),
+    path("users/<str:user_id>/devices", DevicesView.as_view(), name="user-devices"),
+    path("users/<str:user_id>/devices/<str:device_id>", DeviceView.as_view(), name="user-device"),
+]

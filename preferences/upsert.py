@@ -1,0 +1,135 @@
+"""Recipients come, change and go as the owner's system says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+from django.db import transaction
+from msgspec import UnsetType
+
+from channels.errors import FieldError, Refusal
+from channels.rules.wire import decode
+from preferences import policy, store
+from preferences.errors import UnknownUser, UserErased, duplicate_user, too_many_users
+from preferences.rules.intake import change_of, encoded_attributes, profile_of
+from preferences.rules.merging import merge
+from preferences.rules.requests import BulkUser, UserBody, UserPatch
+from preferences.store import recipients, records
+from preferences.vocabulary import Profile, RecipientStatus, UserRecord
+
+
+class UpsertStatus(StrEnum):
+    """What became of one user of a bulk upsert."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    REJECTED = "rejected"
+
+
+class UpsertResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One user of a bulk upsert, in the order of the request."""
+
+    #: Null where the body held none that could be read.
+    user_id: str | None
+    status: UpsertStatus
+    code: str | None = None
+    detail: str | None = None
+    errors: Sequence[FieldError] = ()
+
+
+class _Named(msgspec.Struct):
+    """The name of a user whose other fields may be wrong."""
+
+    user_id: str | None = None
+
+
+_name = msgspec.json.Decoder(_Named).decode
+
+
+def put_user(user_id: str, body: UserBody) -> tuple[UserRecord, bool]:
+    """Create or replace one user; the flag says whether they are new. A deleted one is active again."""
+    done = store.upsert({user_id: profile_of(body)})
+    if not done.created and not done.updated:
+        raise UserErased
+    return get_user(user_id), bool(done.created)
+
+
+def put_users(bodies: Sequence[msgspec.Raw]) -> list[UpsertResult]:
+    """Create or replace users; what is wrong with one of them does not touch the others."""
+    if len(bodies) > policy.MAX_BULK_USERS:
+        raise too_many_users(len(bodies), policy.MAX_BULK_USERS)
+    profiles: dict[str, Profile] = {}
+    results: list[UpsertResult | str] = [_read(body, at, profiles) for at, body in enumerate(bodies)]
+    done = store.upsert(profiles) if profiles else recipients.Upserted(frozenset(), frozenset())
+    return [one if isinstance(one, UpsertResult) else _written(one, done) for one in results]
+
+
+def patch_user(user_id: str, patch: UserPatch) -> UserRecord:
+    """Change what the patch names; a deleted user stays deleted."""
+    wanted = change_of(patch)
+    with transaction.atomic():
+        ref = recipients.lock(user_id)
+        if ref is None:
+            raise UnknownUser
+        if ref.status is RecipientStatus.ERASED:
+            raise UserErased
+        attributes = None
+        if not isinstance(wanted.attributes, UnsetType):
+            present = records.attributes_of(ref.id)
+            attributes = encoded_attributes({} if wanted.attributes is None else merge(present, wanted.attributes))
+        recipients.change(ref, wanted, attributes)
+    return get_user(user_id)
+
+
+def get_user(user_id: str) -> UserRecord:
+    """One user in full."""
+    record = records.record_of(user_id)
+    if record is None:
+        raise UnknownUser
+    return record
+
+
+def delete_user(user_id: str) -> None:
+    """Nothing is sent to this user any more."""
+    if not recipients.mark_deleted(user_id):
+        raise UnknownUser
+
+
+def _read(body: msgspec.Raw, at: int, profiles: dict[str, Profile]) -> UpsertResult | str:
+    """Put the user's profile among `profiles` and answer their id, or say what is wrong with it."""
+    try:
+        user = decode(bytes(body), BulkUser)
+        if user.user_id in profiles:
+            raise duplicate_user()
+        profiles[user.user_id] = profile_of(user)
+    except Refusal as refusal:
+        return _rejected(_name_in(body), refusal, at)
+    return user.user_id
+
+
+def _name_in(body: msgspec.Raw) -> str | None:
+    try:
+        return _name(body).user_id
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _rejected(user_id: str | None, refusal: Refusal, at: int) -> UpsertResult:
+    return UpsertResult(
+        user_id=user_id,
+        status=UpsertStatus.REJECTED,
+        code=refusal.code,
+        detail=refusal.detail,
+        errors=[error._replace(pointer=f"/users/{at}{error.pointer}") for error in refusal.errors],
+    )
+
+
+def _written(user_id: str, done: recipients.Upserted) -> UpsertResult:
+    if user_id in done.created:
+        return UpsertResult(user_id=user_id, status=UpsertStatus.CREATED)
+    if user_id in done.updated:
+        return UpsertResult(user_id=user_id, status=UpsertStatus.UPDATED)
+    erased = UserErased()
+    return UpsertResult(user_id=user_id, status=UpsertStatus.REJECTED, code=erased.code, detail=erased.detail)
