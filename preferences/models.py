@@ -46,6 +46,7 @@ class Recipient(models.Model):
 
     class Meta:
         db_table = "preferences_recipient"
+        permissions = [("reveal_contact", "Can see a recipient's address in clear")]
         constraints = [
             # Not `unique=True`, which would bring a second index for LIKE.
             models.UniqueConstraint(fields=["user_id"], name="recipient_user_id"),

@@ -73,6 +73,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'preferences_recipient',
+                'permissions': [('reveal_contact', "Can see a recipient's address in clear")],
             },
         ),
         migrations.CreateModel(
