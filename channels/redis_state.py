@@ -87,9 +87,8 @@ def take(key: str, rate_per_second: float, burst: float, wanted: int) -> Taken |
     The bucket refills `rate_per_second` up to `burst` and is forgotten once full. Takes one round trip whatever
     `wanted` is. The key is hash-tagged, so that it may live in a Redis Cluster.
     """
-    answer = _asked(
-        lambda client: client.take(keys=[f"carillon:{{{key}}}:tokens"], args=[rate_per_second, burst, wanted])
-    )
+    keys, numbers = [f"carillon:{{{key}}}:tokens"], [rate_per_second, burst, wanted]
+    answer = _asked(lambda client: client.take(keys=keys, args=numbers))
     if answer is None:
         return None
     granted, remaining, reset, wait = answer

@@ -23,7 +23,7 @@ from channels.provider import Provider, faults_of
 from channels.rules.accounts import Account
 from channels.rules.failover import Standing, in_order
 from channels.store import Switch
-from channels.vocabulary import Channel
+from channels.vocabulary import Channel, Platform
 
 _log = structlog.get_logger(__name__)
 _chance = SystemRandom()
@@ -111,6 +111,16 @@ def adapter_class(account: Account) -> type[Provider[Any]]:
         message = f"unknown adapter: there is no channels/providers/{account.channel}/{account.adapter}.py"
         raise LookupError(message)
     return cast("type[Provider[Any]]", import_module(module).ADAPTER)
+
+
+def platforms_of(account: Account) -> frozenset[Platform]:
+    """The platforms whose tokens this account carries: what it declares, else all that its adapter can."""
+    if account.platforms:
+        return account.platforms
+    try:
+        return adapter_class(account).capabilities.platforms
+    except LookupError:
+        return frozenset()
 
 
 def faults() -> list[Fault]:

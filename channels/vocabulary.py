@@ -159,3 +159,5 @@ class SendResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     #: Epoch seconds at which the request started.
     started_at: float = 0.0
     latency_ms: float = 0.0
+    #: What other accounts answered before, in the same call; the first one first.
+    earlier: tuple[SendResult, ...] = ()

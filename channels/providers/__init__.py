@@ -1,0 +1,1 @@
+"""One adapter each; nobody imports them, the registry loads them by name."""

@@ -1,0 +1,113 @@
+"""A provider that reaches nobody: magic addresses give every outcome, and what it got lies in a file to look at.
+
+It carries test messages of every channel, and all messages of a channel nobody declared an account for.
+`$CARILLON_HOME/sandbox/<channel>.jsonl` has a line for each message, readable by its owner only.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+import orjson
+
+from channels import conf, policy
+from channels.conf import Secret
+from channels.provider import Capabilities, Option
+from channels.rules.accounts import Account
+from channels.rules.magic import DELIVERED, Fortune, fortune_of
+from channels.vocabulary import Channel, InAppMessage, Message, Platform, PushMessage, SendOutcome, SendResult
+
+_OWNER_ONLY = 0o600
+
+
+class Sandbox:
+    """The built-in provider of tests, demos and test keys."""
+
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        channels=frozenset(Channel),
+        platforms=frozenset(Platform),
+        options={"latency_ms": Option("milliseconds until a page is answered", int)},
+    )
+
+    def __init__(self, account: Account, secrets: Mapping[str, Secret]) -> None:
+        del secrets
+        self._name = account.name
+        self._latency_seconds = account.options.get("latency_ms", 0) / 1000
+        self._path = conf.home() / "sandbox" / f"{account.channel}.jsonl"
+
+    def send_many(self, messages: Sequence[Message], *, deadline: float) -> list[SendResult]:
+        """Answer each message as its address asks, and write down what was taken."""
+        started_at, clock = time.time(), time.monotonic()
+        if clock >= deadline:
+            return [self._result(message, _PAST, started_at, 0.0) for message in messages]
+        fortunes = [_fortune(message) for message in messages]
+        self._take_time(fortunes)
+        _append(self._path, [_line(*pair, started_at) for pair in zip(messages, fortunes, strict=True)])
+        latency_ms = (time.monotonic() - clock) * 1000
+        pairs = zip(messages, fortunes, strict=True)
+        return [self._result(message, fortune, started_at, latency_ms) for message, fortune in pairs]
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    def _take_time(self, fortunes: Sequence[Fortune]) -> None:
+        """A page is answered together, as if all of it had been in flight at once."""
+        slow = policy.SANDBOX_SLOW_SECONDS if any(fortune.slow for fortune in fortunes) else 0.0
+        seconds = max(slow, self._latency_seconds)
+        if seconds:
+            threading.Event().wait(seconds)
+
+    def _result(self, message: Message, fortune: Fortune, started_at: float, latency_ms: float) -> SendResult:
+        accepted = fortune.outcome is SendOutcome.ACCEPTED
+        return SendResult(
+            id=message.id,
+            outcome=fortune.outcome,
+            provider=self._name,
+            provider_message_id=f"sandbox-{message.id.hex}" if accepted else "",
+            code=fortune.code,
+            retry_after_seconds=fortune.retry_after_seconds,
+            receipt=fortune.receipt,
+            started_at=started_at,
+            latency_ms=latency_ms,
+        )
+
+
+ADAPTER = Sandbox
+
+_PAST = Fortune(SendOutcome.THROTTLED, None, "page_deadline")
+
+
+def _fortune(message: Message) -> Fortune:
+    if isinstance(message, InAppMessage):
+        return DELIVERED
+    return fortune_of(message.token if isinstance(message, PushMessage) else message.to)
+
+
+def _line(message: Message, fortune: Fortune, started_at: float) -> bytes:
+    """One JSON line: the message as it came, and what became of it."""
+    content = msgspec.structs.asdict(message)
+    content.update(at=started_at, outcome=fortune.outcome, receipt=fortune.receipt)
+    return orjson.dumps(content, default=_plain, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _plain(value: Any) -> str:
+    return b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
+def _append(path: Path, lines: Sequence[bytes]) -> None:
+    """Add the lines in one write, which concurrent processes cannot interleave; put a full file aside first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > policy.SANDBOX_FILE_BYTES:
+        path.replace(path.with_suffix(".jsonl.1"))
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _OWNER_ONLY)
+    try:
+        os.write(descriptor, b"".join(lines))
+    finally:
+        os.close(descriptor)
