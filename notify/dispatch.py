@@ -15,7 +15,7 @@ from channels.rules.sealing import seal
 from channels.vocabulary import Channel, Message
 from notify import conf, record
 from notify.policy import DISPATCH_BUDGET
-from notify.rules.ready import Reach, Ready, endpoint_of, message_for, unpack
+from notify.rules.ready import Reach, Ready, message_for, unpack
 from notify.store import pages, sending
 from notify.vocabulary import ClaimedPage, PageRef, PageStep, ReasonCode
 from preferences import store as people
@@ -97,7 +97,7 @@ def _address(
 ) -> _Try:
     """The message to the address as it is now; a device that has gone meanwhile is no device."""
     key = people.data_key(facts.wrapped_key, facts.id)
-    endpoint = endpoint_of(facts, channel, delivery.device_id)
+    endpoint = people.endpoint(facts, channel, delivery.device_id)
     if endpoint is None and channel is not Channel.IN_APP:
         gone = ReasonCode.NO_DEVICE if channel is Channel.PUSH else ReasonCode.NO_ADDRESS
         return _Try(delivery=delivery, ready=ready, refused=gone)

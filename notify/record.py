@@ -31,6 +31,7 @@ from notify.vocabulary import (
     ReasonCode,
 )
 from preferences import store as people
+from preferences.vocabulary import InactiveReason, SuppressionReason
 
 _GIVEN_UP = (DeliveryStatus.FAILED, DeliveryStatus.BOUNCED, DeliveryStatus.DEAD, DeliveryStatus.SUPPRESSED)
 
@@ -87,7 +88,7 @@ def record_page(page: ClaimedPage, token: int, tried: Sequence[Tried]) -> list[P
         recording.insert_events(list(_events(kept, page)))
         recording.bury([_burial(one, page, now) for one in kept if one.outcome.status is DeliveryStatus.DEAD])
         fallback = _write_notifications(page, kept)
-        _close(page, {one.id for one in tried})
+        _close(page, {one.delivery.id for one in tried})
     _keep_clean(page, kept)
     _measure(page, kept, now)
     return fallback
@@ -290,9 +291,9 @@ def _keep_clean(page: ClaimedPage, kept: Sequence[_Settled]) -> None:
     channel = Channel(page.channel or "")
     if channel is Channel.PUSH:
         devices = [one.tried.delivery.device_id for one in dead if one.tried.delivery.device_id is not None]
-        people.deactivate_devices(devices, "provider_rejected_token")
+        people.deactivate_devices(devices, InactiveReason.DEAD_TOKEN)
     elif channel is not Channel.IN_APP:
-        people.suppress([one.tried.index for one in dead if one.tried.index], channel, "hard_bounce")
+        people.suppress([one.tried.index for one in dead if one.tried.index], channel, SuppressionReason.HARD_BOUNCE)
 
 
 def _measure(page: ClaimedPage, kept: Sequence[_Settled], now: datetime) -> None:

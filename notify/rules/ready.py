@@ -17,7 +17,6 @@ from channels.vocabulary import (
     SmsMessage,
 )
 from notify.vocabulary import Content
-from preferences.vocabulary import ContactFact, DeviceFact, RecipientFacts
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
@@ -61,15 +60,6 @@ def pack(ready: list[Ready]) -> bytes:
 def unpack(packed: bytes) -> list[Ready]:
     """What `pack` was given."""
     return _decode(zstandard.decompress(packed))
-
-
-def endpoint_of(facts: RecipientFacts, channel: Channel, device_id: int | None) -> ContactFact | DeviceFact | None:
-    """Where a delivery goes as of now: the device it was planned for if it still lives, or the current address."""
-    if channel is Channel.PUSH:
-        return next((device for device in facts.devices if device.id == device_id), None)
-    if channel is Channel.EMAIL:
-        return facts.email
-    return facts.phone if channel is Channel.SMS else None
 
 
 def message_for(channel: Channel, ready: Ready, reach: Reach) -> Message:
