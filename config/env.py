@@ -63,9 +63,7 @@ def integer(
         problem = f"'{written}' is not a whole number"
         raise ConfigurationError(name, problem, f"Set it to a number from {minimum} to {maximum}") from None
     if not minimum <= number <= maximum:
-        raise ConfigurationError(
-            name, f"{number} is out of bounds", f"Set it to a number from {minimum} to {maximum}"
-        )
+        raise ConfigurationError(name, f"{number} is out of bounds", f"Set it to a number from {minimum} to {maximum}")
     return number
 
 
@@ -138,6 +136,4 @@ def _from_file(name: str) -> str:
     try:
         return Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
-        raise ConfigurationError(
-            name, f"{file} cannot be read", "Name a text file this user can read"
-        ) from None
+        raise ConfigurationError(name, f"{file} cannot be read", "Name a text file this user can read") from None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from config import env
+from config.embedded.choices import read_choices
 from config.embedded.home import Home, carillon_home
 from config.embedded.joining import join
 from config.embedded.keys import Secrets, generated_secrets
@@ -52,6 +53,7 @@ def endpoints() -> Endpoints:
         schemes=("amqp", "amqps", "redis", "rediss"),
         about="Celery's broker; not set: the database of REDIS_URL's server next to it",
     )
+    read_choices()
     missing = [name for name, address in (("postgres", database), ("valkey", redis)) if not address]
     if missing:
         states = join(_home_outside_production(), missing)
@@ -65,9 +67,7 @@ def neighbour(redis_url: str) -> str:
     parts = urlsplit(redis_url)
     number = parts.path.strip("/") or "0"
     if not number.isdigit():
-        raise env.ConfigurationError(
-            "REDIS_URL", "its path is not the number of a database", "End it with /0"
-        )
+        raise env.ConfigurationError("REDIS_URL", "its path is not the number of a database", "End it with /0")
     return urlunsplit(parts._replace(path=f"/{int(number) ^ 1}"))
 
 

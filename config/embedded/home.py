@@ -24,6 +24,11 @@ class Home:
         return self.root / "servers.json"
 
     @property
+    def up(self) -> Path:
+        """What `make up` is running: port and pids."""
+        return self.root / "up.json"
+
+    @property
     def secrets(self) -> Path:
         """The keys made up for an installation that was given none."""
         return self.root / "secrets.json"
@@ -87,6 +92,4 @@ def prepared(root: Path) -> Home:
 
 def _unwritable(root: Path, error: OSError) -> env.ConfigurationError:
     problem = f"{root} cannot be written ({error.strerror})"
-    return env.ConfigurationError(
-        "CARILLON_HOME", problem, "Set CARILLON_HOME to a folder that this user owns"
-    )
+    return env.ConfigurationError("CARILLON_HOME", problem, "Set CARILLON_HOME to a folder that this user owns")

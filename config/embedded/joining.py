@@ -67,6 +67,7 @@ def _start(home: Home, names: Sequence[str]) -> dict[str, ServerState]:
                 keepers += 1
                 if keepers > 2:  # noqa: PLR2004  one may have been on its way out, two are a fault
                     break
+                record.forget_servers(home.servers)  # before there is a keeper, so that nobody believes the old one
                 _start_keeper(home)
             _raise_problem(home, names)
             select((), (), (), _LOOK_EVERY)
@@ -84,9 +85,7 @@ def _start_keeper(home: Home) -> None:
         "CARILLON_VALKEY_SERVER",
     )
     environment = {name: os.environ[name] for name in kept if name in os.environ}
-    environment["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]).rstrip(
-        os.pathsep
-    )
+    environment["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     with (home.logs / "keeper.log").open("ab") as log:
         subprocess.run(  # noqa: S603  our own interpreter
             [sys.executable, "-m", "config.embedded.keeper", str(home.root)],
@@ -109,6 +108,4 @@ def _raise_problem(home: Home, names: Sequence[str]) -> None:
 
 def _fault(name: str, problem: str, cure: str) -> ConfigurationError:
     variable = REPLACED_BY[name]
-    return ConfigurationError(
-        variable, f"it is not set, and the embedded {name} does not run: {problem}", cure
-    )
+    return ConfigurationError(variable, f"it is not set, and the embedded {name} does not run: {problem}", cure)

@@ -15,9 +15,9 @@ from pathlib import Path
 from select import select
 from time import monotonic, strftime
 
-from config import env
 from config.embedded import record
 from config.embedded.account import place_for, server_account
+from config.embedded.choices import read_choices
 from config.embedded.home import Home, prepared
 from config.embedded.keeping import Kept
 from config.embedded.locks import FileLock
@@ -41,9 +41,7 @@ class Keeper:
         place = place_for(account, home.root, written.place)
         site = Site(place, home.logs, account)
         servers: tuple[Server, ...] = (Postgres(site), Valkey(site))
-        self._record = record.Record(
-            os.getpid(), str(place), {each.name: _before(written, each) for each in servers}
-        )
+        self._record = record.Record(os.getpid(), str(place), {each.name: _before(written, each) for each in servers})
         self._kept = [
             Kept(each, self._record.servers[each.name], FileLock(home.users_lock(each.name)), grace=grace)
             for each in servers
@@ -139,11 +137,7 @@ def main(arguments: Iterable[str]) -> None:
     (root,) = arguments
     home = prepared(Path(root))
     lock = FileLock(home.keeper_lock)
-    grace = env.seconds(
-        "CARILLON_KEEP_SECONDS",
-        3.0,
-        about="How long embedded servers outlive the last process that uses them",
-    )
+    grace = read_choices().keep_seconds
     leave_the_caller(lock)
     Keeper(home, grace=grace).run()
     say("nobody is left")

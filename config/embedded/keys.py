@@ -39,9 +39,7 @@ def generated_secrets(root: Path) -> Secrets:
 
 
 def _fresh() -> Secrets:
-    return Secrets(
-        secret_key=secrets.token_urlsafe(48), master_keys=f"k1:{_random_key()}", hash_key=_random_key()
-    )
+    return Secrets(secret_key=secrets.token_urlsafe(48), master_keys=f"k1:{_random_key()}", hash_key=_random_key())
 
 
 def _read(home: Home) -> Secrets:

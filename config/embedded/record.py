@@ -50,6 +50,14 @@ def load(path: Path) -> Record:
         return Record()
 
 
+def forget_servers(path: Path) -> None:
+    """After the death of a keeper: keep the addresses, and say no longer that anybody answers there."""
+    stale = load(path)
+    for state in stale.servers.values():
+        state.ready, state.pid, state.problem, state.cure = False, 0, "", ""
+    save(path, stale)
+
+
 def save(path: Path, record: Record) -> None:
     """Write it whole or not at all, readable by its owner alone."""
     write_privately(path, json.dumps(asdict(record), indent=1).encode())

@@ -1,0 +1,93 @@
+"""Which processes make up the platform: a pure function of the pool table and a few numbers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+#: Seconds a worker may take to finish its pages: above `worker_soft_shutdown_timeout` of celeryconfig.py.
+WORKER_GRACE = 25.0
+#: Seconds for everything else.
+GRACE = 10.0
+
+
+class PoolLike(Protocol):
+    """A row of the pool table in celeryconfig.py."""
+
+    @property
+    def name(self) -> str:
+        """The name of the pool, one word."""
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The queues it serves, the most urgent first."""
+
+    @property
+    def concurrency(self) -> int:
+        """Child processes by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One process to be kept running; with `grace` seconds from the request to stop until it is forced."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    grace: float = GRACE
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What the environment may change."""
+
+    port: int = 8000
+    web_workers: int = 2
+    #: Child processes by pool, where they differ from the table.
+    concurrency: Mapping[str, int] = field(default_factory=dict)
+
+
+MIGRATE = Child("migrate", (sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"))
+
+
+def children(pools: Iterable[PoolLike], sizes: Sizes) -> tuple[Child, ...]:
+    """The table: web, one worker per pool, beat."""
+    workers = (_worker(pool, sizes.concurrency.get(pool.name, pool.concurrency)) for pool in pools)
+    return (_web(sizes), *workers, _beat())
+
+
+def _web(sizes: Sizes) -> Child:
+    words = [
+        "-m",
+        "granian",
+        "--interface",
+        "wsgi",
+        "--no-ws",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(sizes.port),
+    ]
+    words += ["--workers", str(sizes.web_workers), "--blocking-threads", "1", "--backpressure", "128"]
+    words += ["--respawn-failed-workers", "--respawn-interval", "0.2", "--workers-kill-timeout", "8"]
+    return _python("web", [*words, "--log-level", "warning", "config.wsgi:application"])
+
+
+def _worker(pool: PoolLike, concurrency: int) -> Child:
+    words = ["-m", "celery", "-A", "config", "worker", "-Q", ",".join(pool.queues), "-c", str(concurrency)]
+    words += ["-n", f"{pool.name}@%h", "--pool", "prefork", "--loglevel", "INFO"]
+    # Workers have nothing to tell each other: state is in rows.
+    words += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    # Asked to stop, finish what runs and give the rest back, as SIGQUIT does (reliability.md 1.2).
+    return _python(f"worker-{pool.name}", words, grace=WORKER_GRACE, REMAP_SIGTERM="SIGQUIT")
+
+
+def _beat() -> Child:
+    return _python("beat", ["-m", "celery", "-A", "config", "beat", "--loglevel", "WARNING"])
+
+
+def _python(name: str, words: list[str], *, grace: float = GRACE, **environment: str) -> Child:
+    own = {"CARILLON_PROCESS": name, "PYTHONUNBUFFERED": "1"}
+    return Child(name, (sys.executable, *words), own | environment, grace)
