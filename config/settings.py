@@ -127,6 +127,11 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True
 
+LOGGING_CONFIG = "config.logs.configure"
+LOGGING = {"level": CARILLON["LOG_LEVEL"]}
+SENTRY_DSN = env.text("SENTRY_DSN", "", about="where errors are reported; empty: nowhere")
+SENTRY_RELEASE = env.text("SENTRY_RELEASE", "carillon@0.1.0", about="the version that error reports name")
+
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE
@@ -141,7 +146,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_THROTTLE_CLASSES": ["notify.api.throttles.TierThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "notify.api.openapi.StructSchema",
     "EXCEPTION_HANDLER": "notify.api.errors.problem_response",
     "UNAUTHENTICATED_USER": None,
 }

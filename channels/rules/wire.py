@@ -126,11 +126,7 @@ def _refuse(fault: msgspec.ValidationError, struct_type: Any, *, root: str = "/"
     if unknown := _UNKNOWN.match(text):
         name = unknown["name"][:_SHOWN]
         known = _names_at(struct_type, steps)
-        message = (
-            f"There is no such field here; known are {', '.join(known)}."
-            if known
-            else "There is no such field."
-        )
+        message = f"There is no such field here; known are {', '.join(known)}." if known else "There is no such field."
         raise _fault(root + _pointer([*steps, name])[1:], "unknown_field", message) from None
     if missing := _MISSING.match(text):
         steps = [*steps, missing["name"]]
@@ -226,12 +222,8 @@ def _options(shape: shapes.Type | None) -> tuple[shapes.Type, ...]:
 def _in_words(text: str, shape: shapes.Type | None) -> str:
     """Without Python's names; and for a word from a list, the list instead of what was sent."""
     for option in _options(shape):
-        if text.startswith("Invalid enum value") and isinstance(
-            option, (shapes.EnumType, shapes.LiteralType)
-        ):
-            words = (
-                option.values if isinstance(option, shapes.LiteralType) else [one.value for one in option.cls]
-            )
+        if text.startswith("Invalid enum value") and isinstance(option, (shapes.EnumType, shapes.LiteralType)):
+            words = option.values if isinstance(option, shapes.LiteralType) else [one.value for one in option.cls]
             return f"Give one of {', '.join(str(word) for word in words)}"
     if text.startswith("Invalid RFC3339"):
         return f"{text.replace('RFC3339 encoded', 'RFC 3339')}; write for example 2027-04-15T12:00:00Z"

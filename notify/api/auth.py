@@ -10,14 +10,13 @@ from __future__ import annotations
 import hmac
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jwt
 import msgspec
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from notify import conf
 from notify.api.metering import meter_stranger
@@ -26,6 +25,9 @@ from notify.rules.credentials import parse_key, secret_hash
 from notify.store import keys
 from notify.vocabulary import Tier
 from preferences.errors import UnknownUser
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView  # which imports this module, by the settings
 
 #: Seconds a process may go on with what it knows of a key: a revoked one fails everywhere within a second.
 _KNOWN_FOR = 0.9

@@ -20,7 +20,10 @@ from notify.errors import BodyTooLarge, InvalidKey, NotAccepting
 
 log = structlog.get_logger(__name__)
 
-_INTERNAL = "Something went wrong on our side; it is logged under this request_id."
+#: What a caller is told of a fault of ours: nothing but where it is logged.
+INTERNAL = Refusal(
+    "Something went wrong on our side; it is logged under this request_id.", code="internal_error", status=500
+)
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponse:
@@ -33,7 +36,7 @@ def answer_to(request: HttpRequest | Request, error: Exception) -> HttpResponse:
     refusal = refusal_for(error)
     if refusal is None:
         log.error("request.failed", error=type(error).__name__, exc_info=error)
-        refusal = Refusal(_INTERNAL, code="internal_error", status=HTTPStatus.INTERNAL_SERVER_ERROR)
+        refusal = INTERNAL
     return problem(request, refusal)
 
 

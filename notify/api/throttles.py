@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
 
 from notify import metrics
 from notify.api.auth import Caller
@@ -12,6 +13,9 @@ from notify.api.context import RateState, context_of
 from notify.api.metering import draw
 from notify.errors import RateLimited
 from notify.policy import CALL_RATES, USER_CALL_RATE
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView  # which imports this module, by the settings
 
 #: The headers want a number: more than anybody can call in a minute.
 _UNLIMITED = RateState(limit=2**31 - 1, remaining=2**31 - 1, reset_seconds=0)

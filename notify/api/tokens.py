@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from django.http import HttpResponse
@@ -31,6 +31,8 @@ class UserTokenView(APIView):
     """Mint a user token. An application asks for one when its own user has logged in."""
 
     scopes: ClassVar[dict[str, str]] = {"POST": Scope.USERS.value}
+    answers: ClassVar[dict[str, dict[int, Any]]] = {"POST": {200: UserToken}}
+    refusals: ClassVar[dict[str, dict[int, tuple[str, ...]]]] = {"POST": {404: ("unknown_user",)}}
 
     def post(self, request: Request, user_id: str) -> HttpResponse:
         """A token for one user: their inbox, preferences and devices, and nothing else."""

@@ -47,9 +47,7 @@ def test_a_good_body_becomes_the_struct() -> None:
     assert decode(b'{"recipients":[{"user_id":"u_1"}]}', Outer) == Outer(recipients=[Inner("u_1")])
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"\xff", b'{"metadata": NaN}', b'{"metadata":"\x00"}', b"{}x", b"nul"]
-)
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"metadata": NaN}', b'{"metadata":"\x00"}', b"{}x", b"nul"])
 def test_what_is_no_json_is_400(body: bytes) -> None:
     caught = refusal(body)
     assert (caught.status, caught.code, caught.errors) == (400, "malformed_json", ())
@@ -76,10 +74,7 @@ def test_a_wrong_shape_is_422_with_its_place(body: bytes, code: str, pointer: st
 
 def test_the_message_tells_the_cure_and_not_what_was_sent() -> None:
     assert refusal(b'{"colour":"+15551234567"}').detail == "Give one of red, blue."
-    assert (
-        refusal(b'{"nope":1}').detail
-        == "There is no such field here; known are recipients, colour, at, metadata."
-    )
+    assert refusal(b'{"nope":1}').detail == "There is no such field here; known are recipients, colour, at, metadata."
     assert refusal(b'{"recipients":{}}').detail == "Expected a list, got an object."
 
 

@@ -1,0 +1,48 @@
+"""The broker as an onlooker sees it: is it there, and how long are its queues."""
+
+from __future__ import annotations
+
+from celery import current_app
+from kombu import Connection
+from kombu.exceptions import KombuError, OperationalError
+
+from celeryconfig import queue_names
+
+#: Seconds an onlooker waits: a health check has to answer while the broker does not.
+_PATIENCE = 1.0
+
+
+class BrokerAwayError(Exception):
+    """The broker does not answer; the message names the kind of error."""
+
+
+def check_broker() -> None:
+    """Raises `BrokerAwayError` unless a connection can be opened now."""
+    try:
+        with _connection() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=_PATIENCE)
+    except (KombuError, OperationalError, OSError) as error:
+        raise BrokerAwayError(type(error).__name__) from None
+
+
+def queue_depths() -> dict[str, int]:
+    """Messages ready in each queue; a queue nobody has declared yet is empty."""
+    try:
+        with _connection() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=_PATIENCE)
+            return {queue: _depth(connection, queue) for queue in queue_names()}
+    except (KombuError, OperationalError, OSError) as error:
+        raise BrokerAwayError(type(error).__name__) from None
+
+
+def _connection() -> Connection:
+    return current_app.connection_for_read(connect_timeout=_PATIENCE)
+
+
+def _depth(connection: Connection, queue: str) -> int:
+    """A passive look. A missing queue closes the channel, so each look has its own."""
+    with connection.channel() as channel:
+        try:
+            return int(channel.queue_declare(queue=queue, passive=True).message_count)
+        except connection.channel_errors:
+            return 0

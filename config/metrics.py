@@ -1,0 +1,117 @@
+"""`GET /metrics`: the counters of all processes, and what is read from PostgreSQL and the broker at that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import ClassVar
+
+import structlog
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from config.broker import BrokerAwayError, queue_depths
+from config.slots import DIRECTORY
+from notify.store.backlog import backlog
+from notify.vocabulary import Scope
+
+log = structlog.get_logger(__name__)
+
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+
+_REQUESTS = Counter("http_requests", "Calls answered", ["method", "route", "status"])
+_SECONDS = Histogram(
+    "http_request_duration_seconds",
+    "Time to answer a call",
+    ["method", "route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+
+
+def request_observed(method: str, route: str, status: int, seconds: float) -> None:
+    """Count an answered call; a method nobody knows does not make a series of its own."""
+    known = method if method in _METHODS else "OTHER"
+    _REQUESTS.labels(known, route, str(status)).inc()
+    _SECONDS.labels(known, route).observe(seconds)
+
+
+class Now(Collector):
+    """What is asked for at each scrape: backlog, dead letters, queues. What cannot be asked is left out."""
+
+    def collect(self) -> Iterator[Metric]:
+        """One statement on PostgreSQL, one passive look at each queue."""
+        yield from _from_database()
+        yield from _from_broker()
+
+
+class MetricsView(APIView):
+    """The same for those who are not on this machine: it needs a key with the scope `operate`."""
+
+    scopes: ClassVar[dict[str, str]] = {"GET": Scope.OPERATE.value}
+
+    def get(self, request: Request) -> HttpResponse:  # noqa: ARG002 - DRF's signature
+        """Everything there is to know, at this moment."""
+        return _exposition()
+
+
+_guarded = MetricsView.as_view()
+
+
+def metrics(request: HttpRequest) -> HttpResponseBase:
+    """Prometheus' text format; open on loopback."""
+    return _exposition() if is_loopback(request) else _guarded(request)
+
+
+def _exposition() -> HttpResponse:
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(DIRECTORY))
+    registry.register(Now())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def is_loopback(request: HttpRequest) -> bool:
+    """Whether the call comes from this machine itself, and not through a proxy on it."""
+    if "HTTP_X_FORWARDED_FOR" in request.META or "HTTP_FORWARDED" in request.META:
+        return False
+    try:
+        return ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False
+
+
+def _from_database() -> Iterator[Metric]:
+    try:
+        now = backlog()
+    except DatabaseError as error:
+        log.warning("metrics.database_away", error=type(error).__name__)
+        return
+    pages = GaugeMetricFamily("notification_backlog_pages", "Pages of work not finished", labels=["step", "priority"])
+    oldest = GaugeMetricFamily(
+        "notification_backlog_oldest_seconds",
+        "Age of the oldest page that is due and not claimed",
+        labels=["step", "priority"],
+    )
+    for one in now.pages:
+        pages.add_metric([one.step, one.priority], one.count)
+        oldest.add_metric([one.step, one.priority], one.oldest_seconds)
+    yield pages
+    yield oldest
+    yield GaugeMetricFamily("notification_dlq_depth", "Dead letters not replayed", value=now.dead_letters)
+
+
+def _from_broker() -> Iterator[Metric]:
+    depth = GaugeMetricFamily("queue_depth", "Messages waiting in a queue of the broker", labels=["queue"])
+    try:
+        for queue, count in queue_depths().items():
+            depth.add_metric([queue], count)
+    except BrokerAwayError as error:
+        log.warning("metrics.broker_away", error=str(error))
+        return
+    yield depth

@@ -1,0 +1,102 @@
+"""Every call gets its ids, its size limit, its line in the log and its place in the metrics."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from config.metrics import request_observed
+from notify.api.answers import problem
+from notify.api.context import CallContext, give_context
+from notify.api.errors import not_found
+from notify.api.metering import meter_stranger
+from notify.errors import BodyTooLarge
+
+log = structlog.get_logger(__name__)
+
+#: A send to 1,000 people fits (api.md section 2).
+MAX_BODY = 1_048_576
+
+_API = ("/v1/", "/api/v1/")
+#: Asked every few seconds by machines: in the metrics, not in the log.
+_UNLOGGED = ("/livez", "/readyz", "/metrics")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?")
+#: Not in any path of ours, and not storable: NUL and the other control characters.
+_UNFIT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+class RequestContextMiddleware:
+    """Takes or makes `X-Request-Id` and W3C `traceparent`, binds both to the log, and answers with them."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer one call."""
+        started = time.perf_counter()
+        context, flags = _context_for(request)
+        give_context(request, context)
+        clear_contextvars()
+        bind_contextvars(request_id=context.request_id, trace_id=context.trace_id)
+        try:
+            response = self._answer(request, context)
+            response["X-Request-Id"] = context.request_id
+            response["traceparent"] = f"00-{context.trace_id}-{os.urandom(8).hex()}-{flags}"
+            _tell(request, response, time.perf_counter() - started)
+        finally:
+            clear_contextvars()
+        return response
+
+    def _answer(self, request: HttpRequest, context: CallContext) -> HttpResponse:
+        if not request.path_info.startswith(_API):
+            return self._get_response(request)
+        response = _refuse_unread(request) or self._get_response(request)
+        if context.rate is None:
+            meter_stranger(request)
+        if context.rate is not None:
+            response["RateLimit-Limit"] = str(context.rate.limit)
+            response["RateLimit-Remaining"] = str(context.rate.remaining)
+            response["RateLimit-Reset"] = str(context.rate.reset_seconds)
+        return response
+
+
+def _context_for(request: HttpRequest) -> tuple[CallContext, str]:
+    """The caller's ids where they are well-formed, else new ones; and the trace's flags."""
+    given = request.META.get("HTTP_X_REQUEST_ID", "")
+    request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+    parent = _TRACEPARENT.fullmatch(request.META.get("HTTP_TRACEPARENT", ""))
+    if parent is None or (parent[1] == "00" and parent[4]):
+        return CallContext(request_id=request_id, trace_id=os.urandom(16).hex()), "01"
+    return CallContext(request_id=request_id, trace_id=parent[2]), parent[3]
+
+
+def _refuse_unread(request: HttpRequest) -> HttpResponse | None:
+    """What need not be read to be refused."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isascii() or not length.isdigit() or int(length) > MAX_BODY:
+        return problem(request, BodyTooLarge())
+    if _UNFIT.search(request.path_info):
+        return problem(request, not_found())
+    return None
+
+
+def _tell(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    """The call's line and numbers: by route, because a path may hold a name."""
+    match = request.resolver_match
+    route = match.route if match is not None else "unmatched"
+    request_observed(request.method or "", route, response.status_code, seconds)
+    if request.path_info not in _UNLOGGED:
+        log.info(
+            "request",
+            method=request.method,
+            route=route,
+            status=response.status_code,
+            ms=round(seconds * 1000, 2),
+        )

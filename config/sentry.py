@@ -1,0 +1,60 @@
+"""Error reports to Sentry, when SENTRY_DSN is set: what went wrong and where, never with whose data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sentry_sdk
+from sentry_sdk.integrations.logging import LoggingIntegration
+from sentry_sdk.transport import Transport
+from sentry_sdk.types import Event, Hint
+from structlog.contextvars import get_contextvars
+
+from config.masking import mask_all
+
+#: Parts of a report that hold what a caller sent.
+_DROPPED_OF_REQUEST = ("data", "cookies", "query_string", "env")
+
+
+def start(dsn: str, *, release: str, transport: type[Transport] | Transport | None = None) -> bool:
+    """Begin to report; without a DSN nothing is installed. `transport` takes the reports' place in tests."""
+    if not dsn:
+        return False
+    sentry_sdk.init(
+        dsn=dsn,
+        release=release,
+        transport=transport,
+        send_default_pii=False,
+        include_local_variables=False,
+        include_source_context=False,
+        max_request_body_size="never",
+        max_breadcrumbs=20,
+        traces_sample_rate=0.0,
+        before_send=scrub,
+        before_breadcrumb=_scrub_breadcrumb,
+        integrations=[LoggingIntegration(event_level=None)],
+    )
+    return True
+
+
+def scrub(event: Event, _hint: Hint) -> Event:
+    """The report without addresses, credentials, bodies; with the ids under which the logs tell the rest."""
+    kept: dict[str, Any] = {**event}
+    request = kept.get("request")
+    if isinstance(request, dict):
+        kept["request"] = {key: value for key, value in request.items() if key not in _DROPPED_OF_REQUEST}
+    kept.pop("user", None)
+    kept.pop("extra", None)
+    scrubbed: Event = mask_all(kept)
+    scrubbed["tags"] = {**(scrubbed.get("tags") or {}), **_ids()}
+    return scrubbed
+
+
+def _scrub_breadcrumb(crumb: dict[str, Any], _hint: Hint) -> dict[str, Any]:
+    masked: dict[str, Any] = mask_all(crumb)
+    return masked
+
+
+def _ids() -> dict[str, str]:
+    bound = get_contextvars()
+    return {name: str(bound[name]) for name in ("request_id", "trace_id", "page") if name in bound}
