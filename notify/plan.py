@@ -57,13 +57,23 @@ def _gather(page: ClaimedPage) -> _Facts:
     if not waiting:
         return _Facts([], {}, {}, {}, {})
     tried = planning.tried_channels([one.id for one in waiting]) if page.step is PageStep.FALLBACK else {}
-    return _Facts(
-        waiting,
-        planning.batches(list({one.batch_id for one in waiting})),
-        types.types_for({one.type_key for one in waiting}),
-        people.facts_for([one.recipient_id for one in waiting]),
-        tried,
-    )
+    batches = planning.batches(list({one.batch_id for one in waiting}))
+    kinds = types.types_for({one.type_key for one in waiting})
+    channels = _channels(waiting, batches, kinds)
+    facts = people.facts_for([one.recipient_id for one in waiting], channels)
+    return _Facts(waiting, batches, kinds, facts, tried)
+
+
+def _channels(
+    waiting: Sequence[planning.PendingNotification],
+    batches: dict[UUID, planning.BatchRow],
+    kinds: dict[str, TypeRow],
+) -> set[Channel]:
+    """Every channel the page may use: addresses of the others need not be read."""
+    named = {channel for one in waiting for channel in one.channels or ()}
+    shared = {channel for batch in batches.values() for channel in (*(batch.channels or ()), *batch.fallback_channels)}
+    usual = {Channel(word) for kind in kinds.values() for word in kind.channels}
+    return named | shared | usual
 
 
 def _decide(

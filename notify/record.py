@@ -127,7 +127,8 @@ def _outcome(one: Tried, page: ClaimedPage, now: datetime) -> Outcome:
     if one.refused is not None:
         return Outcome(DeliveryStatus.SUPPRESSED, one.refused)
     delivery = one.delivery
-    facts = Facts(attempts=delivery.attempts, planned_at=delivery.planned_at, expires_at=delivery.expires_at)
+    accepted_at = instant_of(delivery.notification_id)
+    facts = Facts(attempts=delivery.attempts, accepted_at=accepted_at, expires_at=delivery.expires_at)
     result = one.result
     if result is None:
         result = SendResult(id=delivery.id, outcome=SendOutcome.TRANSIENT, code="no_answer", started_at=0, latency_ms=0)

@@ -28,7 +28,8 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     #: Attempts so far, this one included.
     attempts: int
-    planned_at: datetime
+    #: When the notification was accepted.
+    accepted_at: datetime
     expires_at: datetime | None
 
 
@@ -78,7 +79,7 @@ def _throttle_wait(result: SendResult, chance: float) -> timedelta:
 
 
 def _held(tried: Tried, now: datetime) -> Outcome:
-    if tried.expires_at is None and now - tried.planned_at > HOLD_LIMIT:
+    if tried.expires_at is None and now - tried.accepted_at > HOLD_LIMIT:
         return Outcome(DeliveryStatus.DEAD, ReasonCode.PROVIDER_REJECTED)
     return _later(HOLD_WAIT, tried, now, free=True)
 

@@ -10,6 +10,7 @@ import msgspec
 from django.db import connection
 
 from notify.policy import GRACE, LEASE, MAX_GRACE_DOUBLINGS, PAGE_SIZE
+from notify.store.spans import id_array
 from notify.vocabulary import ClaimedPage, PageStep, Priority
 
 
@@ -52,7 +53,10 @@ def insert(pages: Sequence[NewPage]) -> None:
         cursor.executemany(
             """INSERT INTO notify_page (id, step, priority, channel, ids, due_at, trace_id)
                VALUES (%s, %s, %s, %s, %s::uuid[], coalesce(%s, now() + %s), %s)""",
-            [(p.id, p.step, p.priority, p.channel, p.ids, p.due_at, GRACE[p.priority], p.trace_id) for p in pages],
+            [
+                (p.id, p.step, p.priority, p.channel, id_array(p.ids), p.due_at, GRACE[p.priority], p.trace_id)
+                for p in pages
+            ],
         )
 
 

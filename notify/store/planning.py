@@ -12,6 +12,7 @@ from django.db import connection
 from channels.vocabulary import Channel
 from notify.rules.ids import family_range
 from notify.rules.planning import PlannedDelivery
+from notify.store.spans import IN_SPAN, span
 from notify.vocabulary import NotificationStatus, Priority
 
 
@@ -44,10 +45,9 @@ def notifications(ids: Sequence[UUID]) -> list[PendingNotification]:
     """The notifications of a page, cancelled ones left out."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT id, batch_id, recipient_id, type_key, priority, status, channels, expires_at
-               FROM notify_notification
-               WHERE id = ANY(%s) AND id BETWEEN %s AND %s AND status <> 'cancelled'""",
-            (ids, min(ids), max(ids)),
+            f"""SELECT id, batch_id, recipient_id, type_key, priority, status, channels, expires_at
+               FROM notify_notification WHERE {IN_SPAN} AND status <> 'cancelled'""",
+            span(ids),
         )
         rows = cursor.fetchall()
     return [
@@ -69,9 +69,9 @@ def batches(ids: Sequence[UUID]) -> dict[UUID, BatchRow]:
     """Batches by id: few, since a page mostly stems from one request."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT id, template_version_id, channels, fallback_channels, collapse_key, test, trace_id
-               FROM notify_batch WHERE id = ANY(%s) AND id BETWEEN %s AND %s""",
-            (list(ids), min(ids), max(ids)),
+            f"""SELECT id, template_version_id, channels, fallback_channels, collapse_key, test, trace_id
+               FROM notify_batch WHERE {IN_SPAN}""",
+            span(ids),
         )
         rows = cursor.fetchall()
     return {
@@ -136,8 +136,8 @@ def set_status(ids: Sequence[UUID], status: NotificationStatus) -> None:
     """Store the status of notifications that planning has settled."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE notify_notification SET status = %s WHERE id = ANY(%s) AND id BETWEEN %s AND %s",
-            (status, list(ids), min(ids), max(ids)),
+            f"UPDATE notify_notification SET status = %(status)s WHERE {IN_SPAN}",
+            {"status": status.value, **span(ids)},
         )
 
 

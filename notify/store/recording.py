@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from notify.rules.ids import family_range, sibling_ids
 from notify.rules.lifecycle import sources_of
+from notify.store.spans import IN_SPAN, array, span
 from notify.vocabulary import DeliveryStatus, EventKind, NotificationStatus, ReasonCode
 
 
@@ -73,12 +74,12 @@ class Burial(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     failed_at: datetime
 
 
-_SETTLE = """
+_SETTLE = f"""
 UPDATE notify_delivery SET status = %(status)s, reason_code = %(reason)s, provider = %(provider)s, detail = %(detail)s,
     lease_token = NULL, lease_until = NULL,
     sent_at = CASE WHEN %(status)s IN ('sent', 'delivered', 'bounced') THEN now() ELSE sent_at END,
     delivered_at = CASE WHEN %(status)s = 'delivered' THEN now() ELSE delivered_at END
-WHERE id = ANY(%(ids)s) AND id BETWEEN %(low)s AND %(high)s AND status = 'sending' AND lease_token = %(token)s
+WHERE {IN_SPAN} AND status = 'sending' AND lease_token = %(token)s
 RETURNING id
 """
 
@@ -93,10 +94,8 @@ def settle(settlement: Settlement, ids: Sequence[UUID], token: int) -> list[UUID
                 "reason": settlement.reason,
                 "provider": settlement.provider,
                 "detail": settlement.detail,
-                "ids": ids,
-                "low": min(ids),
-                "high": max(ids),
                 "token": token,
+                **span(ids),
             },
         )
         return [row[0] for row in cursor.fetchall()]
@@ -130,12 +129,17 @@ def end_unsent(status: DeliveryStatus, reason: ReasonCode, detail: str, ids: Seq
     """End deliveries nobody holds, where the table of statuses allows it; answers (delivery, notification)."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """UPDATE notify_delivery SET status = %s, reason_code = %s, detail = %s, next_attempt_at = NULL,
-                      lease_token = NULL, lease_until = NULL
-               WHERE id = ANY(%s) AND id BETWEEN %s AND %s AND status = ANY(%s)
-                 AND (lease_until IS NULL OR lease_until < now())
-               RETURNING id, notification_id""",
-            (status, reason, detail, list(ids), min(ids), max(ids), sources_of(status)),
+            f"""UPDATE notify_delivery SET status = %(status)s, reason_code = %(reason)s, detail = %(detail)s,
+                       next_attempt_at = NULL, lease_token = NULL, lease_until = NULL
+                WHERE {IN_SPAN} AND status = ANY(%(sources)s::text[]) AND (lease_until IS NULL OR lease_until < now())
+                RETURNING id, notification_id""",
+            {
+                "status": status.value,
+                "reason": reason.value,
+                "detail": detail,
+                "sources": array(sources_of(status)),
+                **span(ids),
+            },
         )
         return cursor.fetchall()
 
@@ -144,12 +148,12 @@ def expire(ids: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
     """End those of a page whose time has passed before they could be sent; answers (delivery, notification)."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """UPDATE notify_delivery SET status = 'expired', reason_code = 'expired', next_attempt_at = NULL,
-                      lease_token = NULL, lease_until = NULL
-               WHERE id = ANY(%s) AND id BETWEEN %s AND %s AND expires_at <= now() AND status = ANY(%s)
-                 AND (lease_until IS NULL OR lease_until < now())
-               RETURNING id, notification_id""",
-            (list(ids), min(ids), max(ids), sources_of(DeliveryStatus.EXPIRED)),
+            f"""UPDATE notify_delivery SET status = 'expired', reason_code = 'expired', next_attempt_at = NULL,
+                       lease_token = NULL, lease_until = NULL
+                WHERE {IN_SPAN} AND expires_at <= now() AND status = ANY(%(sources)s::text[])
+                  AND (lease_until IS NULL OR lease_until < now())
+                RETURNING id, notification_id""",
+            {"sources": array(sources_of(DeliveryStatus.EXPIRED)), **span(ids)},
         )
         return cursor.fetchall()
 
@@ -232,11 +236,7 @@ def statuses(notification_ids: Sequence[UUID]) -> dict[UUID, list[DeliveryStatus
     ids = sorted(notification_ids)
     bounds = [family_range(one) for one in ids]
     with connection.cursor() as cursor:
-        cursor.execute(
-            """SELECT 1 FROM notify_notification WHERE id = ANY(%s) AND id BETWEEN %s AND %s
-               ORDER BY id FOR UPDATE""",
-            (ids, ids[0], ids[-1]),
-        )
+        cursor.execute(f"SELECT 1 FROM notify_notification WHERE {IN_SPAN} ORDER BY id FOR UPDATE", span(ids))
         cursor.execute(
             """SELECT f.id, d.status FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS f(id, low, high),
                    LATERAL (SELECT status FROM notify_delivery
@@ -253,8 +253,8 @@ def set_notification_status(ids: Sequence[UUID], status: NotificationStatus) -> 
     """Store the rolled-up status of notifications; a cancelled one of which something went out says so."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE notify_notification SET status = %s WHERE id = ANY(%s) AND id BETWEEN %s AND %s",
-            (status, list(ids), min(ids), max(ids)),
+            f"UPDATE notify_notification SET status = %(status)s WHERE {IN_SPAN}",
+            {"status": status.value, **span(ids)},
         )
 
 

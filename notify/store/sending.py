@@ -10,6 +10,7 @@ import msgspec
 from django.db import connection
 
 from notify.policy import LEASE_MARGIN
+from notify.store.spans import IN_SPAN, span
 from notify.vocabulary import ClaimedPage
 
 
@@ -34,7 +35,6 @@ class ClaimedDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     device_id: int | None
     attempts: int
     siblings: int
-    planned_at: datetime
     expires_at: datetime | None
 
 
@@ -42,19 +42,15 @@ def renderables(ids: Sequence[UUID]) -> list[Renderable]:
     """The deliveries of a page that still wait to be sent, with their notifications' sealed variables."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT id, notification_id, recipient_id, channel FROM notify_delivery
-               WHERE id = ANY(%s) AND id BETWEEN %s AND %s AND status IN ('planned', 'retrying', 'sending')""",
-            (ids, min(ids), max(ids)),
+            f"""SELECT id, notification_id, recipient_id, channel FROM notify_delivery
+               WHERE {IN_SPAN} AND status IN ('planned', 'retrying', 'sending')""",
+            span(ids),
         )
         deliveries = cursor.fetchall()
-        wanted = list({row[1] for row in deliveries})
+        wanted = {row[1] for row in deliveries}
         if not wanted:
             return []
-        cursor.execute(
-            """SELECT id, type_key, batch_id, sealed FROM notify_notification
-               WHERE id = ANY(%s) AND id BETWEEN %s AND %s""",
-            (wanted, min(wanted), max(wanted)),
-        )
+        cursor.execute(f"SELECT id, type_key, batch_id, sealed FROM notify_notification WHERE {IN_SPAN}", span(wanted))
         notifications = {row[0]: row for row in cursor.fetchall()}
     return [
         Renderable(
@@ -79,19 +75,13 @@ def claim_deliveries(page: ClaimedPage, ids: Sequence[UUID], token: int) -> list
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            """UPDATE notify_delivery SET status = 'sending', attempts = attempts + 1, lease_token = %(token)s,
-                      lease_until = %(until)s, next_attempt_at = NULL
-               WHERE id = ANY(%(ids)s) AND id BETWEEN %(low)s AND %(high)s
-                 AND (status IN ('planned', 'retrying') OR (status = 'sending' AND lease_until < now()))
-                 AND (expires_at IS NULL OR expires_at > now())
-               RETURNING id, notification_id, recipient_id, device_id, attempts, siblings, planned_at, expires_at""",
-            {
-                "token": token,
-                "until": page.claimed_until - LEASE_MARGIN,
-                "ids": ids,
-                "low": min(ids),
-                "high": max(ids),
-            },
+            f"""UPDATE notify_delivery SET status = 'sending', attempts = attempts + 1, lease_token = %(token)s,
+                       lease_until = %(until)s, next_attempt_at = NULL
+                WHERE {IN_SPAN}
+                  AND (status IN ('planned', 'retrying') OR (status = 'sending' AND lease_until < now()))
+                  AND (expires_at IS NULL OR expires_at > now())
+                RETURNING id, notification_id, recipient_id, device_id, attempts, siblings, expires_at""",
+            {"token": token, "until": page.claimed_until - LEASE_MARGIN, **span(ids)},
         )
         rows = cursor.fetchall()
     return [
@@ -102,8 +92,7 @@ def claim_deliveries(page: ClaimedPage, ids: Sequence[UUID], token: int) -> list
             device_id=row[3],
             attempts=row[4],
             siblings=row[5],
-            planned_at=row[6],
-            expires_at=row[7],
+            expires_at=row[6],
         )
         for row in rows
     ]
@@ -113,8 +102,8 @@ def still_open(ids: Sequence[UUID]) -> bool:
     """Whether any of these deliveries still needs its page: open, and not waiting for an instant of its own."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT EXISTS (SELECT 1 FROM notify_delivery WHERE id = ANY(%s) AND id BETWEEN %s AND %s
-                 AND (status IN ('planned', 'sending') OR (status = 'retrying' AND next_attempt_at IS NULL)))""",
-            (list(ids), min(ids), max(ids)),
+            f"""SELECT EXISTS (SELECT 1 FROM notify_delivery WHERE {IN_SPAN}
+                  AND (status IN ('planned', 'sending') OR (status = 'retrying' AND next_attempt_at IS NULL)))""",
+            span(ids),
         )
         return bool(cursor.fetchone()[0])

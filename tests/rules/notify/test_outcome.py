@@ -18,7 +18,7 @@ POLICY = RETRIES[Priority.MEDIUM]
 def outcome(kind: SendOutcome, *, attempts: int = 1, expires_in: float | None = None, **more: object) -> Outcome:
     result = SendResult(id=UUID(int=1), outcome=kind, started_at=0.0, latency_ms=0.0, **more)  # type: ignore[arg-type] # any field of the result
     expires_at = None if expires_in is None else NOW + timedelta(seconds=expires_in)
-    tried = Tried(attempts=attempts, planned_at=NOW - timedelta(hours=1), expires_at=expires_at)
+    tried = Tried(attempts=attempts, accepted_at=NOW - timedelta(hours=1), expires_at=expires_at)
     return decide(result, tried, POLICY, now=NOW, chance=1.0)
 
 
