@@ -15,10 +15,10 @@ from preferences.errors import TooManyDevices, UnknownDevice, UnknownUser, UserE
 from preferences.rules.intake import normalised_token
 from preferences.rules.requests import DeviceBody, DevicePatch
 from preferences.store import contacts, devices, recipients
-from preferences.vocabulary import DeviceView, RecipientRef, RecipientStatus
+from preferences.vocabulary import DeviceRecord, RecipientRef, RecipientStatus
 
 
-def list_devices(user_id: str) -> list[DeviceView]:
+def list_devices(user_id: str) -> list[DeviceRecord]:
     """A user's devices, the token only as a hint."""
     ref = recipients.resolve([user_id]).get(user_id)
     if ref is None:
@@ -26,16 +26,16 @@ def list_devices(user_id: str) -> list[DeviceView]:
     return devices.list_devices(ref.id)
 
 
-def register_device(user_id: str, body: DeviceBody, *, now: datetime) -> tuple[DeviceView, bool]:
+def register_device(user_id: str, body: DeviceBody, *, now: datetime) -> tuple[DeviceRecord, bool]:
     """Register a device, or refresh it; the flag says whether it is new. Its token leaves whoever had it."""
     with transaction.atomic():
         ref = _locked(user_id)
         known = devices.find_device(ref.id, body.device_id)
         _put(ref, body.device_id, body.platform, body.token, body.app_version, now)
-        return devices.view_device(ref.id, body.device_id), known is None or not known.is_listed
+        return devices.read_device(ref.id, body.device_id), known is None or not known.is_listed
 
 
-def refresh_device(user_id: str, device_id: str, body: DevicePatch, *, now: datetime) -> tuple[DeviceView, bool]:
+def refresh_device(user_id: str, device_id: str, body: DevicePatch, *, now: datetime) -> tuple[DeviceRecord, bool]:
     """Register or refresh a device under its id; what is left out stays as it is."""
     if not isinstance(body.device_id, UnsetType) and body.device_id != device_id:
         raise invalid("/device_id", "The body names another device than the path; leave it out.")
@@ -45,7 +45,7 @@ def refresh_device(user_id: str, device_id: str, body: DevicePatch, *, now: date
         if known is not None and not known.is_listed:
             known = None
         _refresh(ref, device_id, body, known, now)
-        return devices.view_device(ref.id, device_id), known is None
+        return devices.read_device(ref.id, device_id), known is None
 
 
 def remove_device(user_id: str, device_id: str) -> None:

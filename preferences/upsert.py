@@ -39,6 +39,12 @@ class UpsertResult(msgspec.Struct, frozen=True, kw_only=True):
     errors: Sequence[FieldError] = ()
 
 
+class UpsertResults(msgspec.Struct, frozen=True):
+    """The answer to a bulk upsert."""
+
+    results: list[UpsertResult]
+
+
 class _Named(msgspec.Struct):
     """The name of a user whose other fields may be wrong."""
 

@@ -270,7 +270,7 @@ class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
+class DeviceRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A device as its owner may see it: never the token."""
 
     device_id: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -10,20 +10,29 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from channels.vocabulary import Channel
-from preferences.vocabulary import Preferences
+from preferences.vocabulary import DeviceRecord, Preferences
 
 _encode = msgspec.json.Encoder().encode
 _ALL_ON = dict.fromkeys(Channel, True)
 
 
+class OnlyPage(msgspec.Struct, frozen=True):
+    """The links of a list that is never longer than one page."""
+
+    next_cursor: str | None = None
+    has_more: bool = False
+
+
+class DeviceList(msgspec.Struct, frozen=True):
+    """A user's devices; there are never more than a page."""
+
+    data: list[DeviceRecord]
+    page: OnlyPage
+
+
 def json_answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """A struct or a dict as JSON."""
     return HttpResponse(_encode(body), status=status, content_type="application/json", headers=headers)
-
-
-def whole_list(rows: Sequence[Any]) -> HttpResponse:
-    """A list that is never longer than one page."""
-    return json_answer({"data": rows, "page": {"next_cursor": None, "has_more": False}})
 
 
 def preferences_answer(preferences: Preferences) -> HttpResponse:

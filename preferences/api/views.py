@@ -11,14 +11,23 @@ from rest_framework.views import APIView
 
 from channels.rules.wire import decode
 from preferences import allow, register, upsert
-from preferences.api.answers import if_match, json_answer, preferences_answer, whole_list
+from preferences.api.answers import DeviceList, OnlyPage, if_match, json_answer, preferences_answer
 from preferences.errors import UnknownDevice, UnknownUser
 from preferences.rules.intake import bulk_bodies, invalid_id, is_id
-from preferences.rules.requests import DeviceBody, DevicePatch, PreferencesPatch, UserBody, UserPatch
-from preferences.vocabulary import Preferences
+from preferences.rules.requests import BulkUsers, DeviceBody, DevicePatch, PreferencesPatch, UserBody, UserPatch
+from preferences.upsert import UpsertResults
+from preferences.vocabulary import DeviceRecord, Preferences, UserRecord
 
 _CREATED, _OK, _NO_CONTENT = 201, 200, 204
 _USERS = "users"
+_UNKNOWN = {404: ("unknown_user",)}
+_ERASED = {409: ("user_erased",)}
+_STALE = {412: ("version_conflict",)}
+
+#: What the views say of themselves for the OpenAPI document, by method.
+_Bodies = dict[str, type]
+_Answers = dict[str, dict[int, Any]]
+_Refusals = dict[str, dict[int, tuple[str, ...]]]
 
 
 class _OfUser(APIView):
@@ -36,6 +45,14 @@ class UserView(_OfUser):
     """One user, in full: for the owner's own systems only."""
 
     scopes: ClassVar[dict[str, str]] = dict.fromkeys(("GET", "PUT", "PATCH", "DELETE"), _USERS)
+    bodies: ClassVar[_Bodies] = {"PUT": UserBody, "PATCH": UserPatch}
+    answers: ClassVar[_Answers] = {
+        "GET": {200: UserRecord},
+        "PUT": {200: UserRecord, 201: UserRecord},
+        "PATCH": {200: UserRecord},
+        "DELETE": {204: None},
+    }
+    refusals: ClassVar[_Refusals] = {"GET": _UNKNOWN, "PUT": _ERASED, "PATCH": _UNKNOWN | _ERASED, "DELETE": _UNKNOWN}
 
     def get(self, _request: Request, user_id: str) -> HttpResponse:
         """The user with status and addresses."""
@@ -60,6 +77,9 @@ class BulkUsersView(APIView):
     """Up to 1,000 users at once."""
 
     scopes: ClassVar[dict[str, str]] = {"POST": _USERS}
+    bodies: ClassVar[_Bodies] = {"POST": BulkUsers}
+    answers: ClassVar[_Answers] = {"POST": {200: UpsertResults}}
+    refusals: ClassVar[_Refusals] = {"POST": {422: ("too_many_users",)}}
 
     def post(self, request: Request) -> HttpResponse:
         """Create or replace each; those in error are told one by one and do not hold up the others."""
@@ -71,6 +91,10 @@ class PreferencesView(_OfUser):
 
     scopes: ClassVar[dict[str, str]] = dict.fromkeys(("GET", "PUT", "PATCH"), _USERS)
     user_token_allowed = True
+    bodies: ClassVar[_Bodies] = {"PUT": Preferences, "PATCH": PreferencesPatch}
+    headers: ClassVar[dict[str, tuple[str, ...]]] = {"PUT": ("If-Match",), "PATCH": ("If-Match",)}
+    answers: ClassVar[_Answers] = {method: {200: Preferences} for method in ("GET", "PUT", "PATCH")}
+    refusals: ClassVar[_Refusals] = {"GET": _UNKNOWN} | dict.fromkeys(("PUT", "PATCH"), _UNKNOWN | _ERASED | _STALE)
 
     def get(self, _request: Request, user_id: str) -> HttpResponse:
         """The document and its ETag."""
@@ -92,10 +116,13 @@ class DevicesView(_OfUser):
 
     scopes: ClassVar[dict[str, str]] = dict.fromkeys(("GET", "POST"), _USERS)
     user_token_allowed = True
+    bodies: ClassVar[_Bodies] = {"POST": DeviceBody}
+    answers: ClassVar[_Answers] = {"GET": {200: DeviceList}, "POST": {200: DeviceRecord, 201: DeviceRecord}}
+    refusals: ClassVar[_Refusals] = {"GET": _UNKNOWN, "POST": _UNKNOWN | _ERASED | {422: ("too_many_devices",)}}
 
     def get(self, _request: Request, user_id: str) -> HttpResponse:
-        """All of them; there are never more than a page."""
-        return whole_list(register.list_devices(user_id))
+        """List a user's devices, each token only by its end."""
+        return json_answer(DeviceList(register.list_devices(user_id), OnlyPage()))
 
     def post(self, request: Request, user_id: str) -> HttpResponse:
         """Register a device; 201 when new, 200 when it was registered already."""
@@ -109,6 +136,12 @@ class DeviceView(_OfUser):
 
     scopes: ClassVar[dict[str, str]] = dict.fromkeys(("PUT", "DELETE"), _USERS)
     user_token_allowed = True
+    bodies: ClassVar[_Bodies] = {"PUT": DevicePatch}
+    answers: ClassVar[_Answers] = {"PUT": {200: DeviceRecord, 201: DeviceRecord}, "DELETE": {204: None}}
+    refusals: ClassVar[_Refusals] = {
+        "PUT": _UNKNOWN | _ERASED | {422: ("too_many_devices",)},
+        "DELETE": {404: ("unknown_user", "unknown_device")},
+    }
 
     def put(self, request: Request, user_id: str, device_id: str) -> HttpResponse:
         """Register it, say that it was seen, or exchange its token."""

@@ -32,6 +32,12 @@ class BulkUser(UserBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
     user_id: UserId
 
 
+class BulkUsers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A bulk upsert as it is documented."""
+
+    users: Annotated[list[BulkUser], Meta(max_length=1_000)]
+
+
 class BulkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A bulk upsert; each user is decoded on their own, so that a bad one does not sink the others."""
 

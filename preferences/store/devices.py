@@ -11,7 +11,7 @@ from django.db import connection
 
 from channels.vocabulary import Platform
 from preferences.store.contacts import SealedAddress
-from preferences.vocabulary import DeviceView, InactiveReason
+from preferences.vocabulary import DeviceRecord, InactiveReason
 
 _SIGNED_64 = 8
 
@@ -50,18 +50,18 @@ class Crowd(msgspec.Struct, frozen=True, gc=False):
     total: int
 
 
-def list_devices(recipient_id: int) -> list[DeviceView]:
+def list_devices(recipient_id: int) -> list[DeviceRecord]:
     """A recipient's devices, and those a provider declared dead; moved and removed ones are gone."""
     with connection.cursor() as cursor:
         cursor.execute(_LIST.format(one=""), (recipient_id,))
-        return [_view(row) for row in cursor.fetchall()]
+        return [_record(row) for row in cursor.fetchall()]
 
 
-def view_device(recipient_id: int, device_id: str) -> DeviceView:
+def read_device(recipient_id: int, device_id: str) -> DeviceRecord:
     """One device that has just been written."""
     with connection.cursor() as cursor:
         cursor.execute(_LIST.format(one="AND device_id = %s"), (recipient_id, device_id))
-        return _view(cursor.fetchone())
+        return _record(cursor.fetchone())
 
 
 def find_device(recipient_id: int, device_id: str) -> KnownDevice | None:
@@ -206,9 +206,9 @@ def delete_inactive(unseen_since: datetime, limit: int) -> int:
         return int(cursor.rowcount)
 
 
-def _view(row: tuple[Any, ...]) -> DeviceView:
+def _record(row: tuple[Any, ...]) -> DeviceRecord:
     device_id, platform, hint, app_version, active, inactive_reason, registered_at, last_seen_at = row
-    return DeviceView(
+    return DeviceRecord(
         device_id=device_id,
         platform=Platform(platform),
         token=hint,
