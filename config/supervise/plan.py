@@ -77,7 +77,7 @@ def _web(sizes: Sizes) -> Child:
 
 def _worker(pool: PoolLike, concurrency: int) -> Child:
     words = ["-m", "celery", "-A", "config", "worker", "-Q", ",".join(pool.queues), "-c", str(concurrency)]
-    words += ["-n", f"{pool.name}@%h", "--pool", "prefork", "--loglevel", "INFO"]
+    words += ["-n", f"{pool.name}@%h", "--pool", "prefork"]
     # Workers have nothing to tell each other: state is in rows.
     words += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     # Asked to stop, finish what runs and give the rest back, as SIGQUIT does (reliability.md 1.2).
@@ -85,7 +85,7 @@ def _worker(pool: PoolLike, concurrency: int) -> Child:
 
 
 def _beat() -> Child:
-    return _python("beat", ["-m", "celery", "-A", "config", "beat", "--loglevel", "WARNING"])
+    return _python("beat", ["-m", "celery", "-A", "config", "beat"])
 
 
 def _python(name: str, words: list[str], *, grace: float = GRACE, **environment: str) -> Child:
