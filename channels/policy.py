@@ -59,3 +59,8 @@ SANDBOX_FILE_BYTES = 64 * 1024 * 1024
 
 #: Seconds the sandbox's slow address takes.
 SANDBOX_SLOW_SECONDS = 2.0
+
+#: Tokens of another sender in one page, in number and as a share of it, from which the account is taken to be
+#: mixed up: by themselves they are rare (a few apps merged), together they are a wrong project.
+MISMATCHES = 10
+MISMATCH_SHARE = 0.5

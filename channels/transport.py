@@ -13,19 +13,18 @@ libcurl by a callback that cannot rewind: a second try ends with an error here i
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 
 import certifi
 import msgspec
 import pycurl
 
 from channels import policy
+from channels.rules.hosts import is_loopback
 
 #: libcurl's words when it wanted to post a body a second time; over HTTP/2 only a refused stream leads here.
 _REWIND_REFUSED = "necessary data rewind was not possible"
@@ -334,14 +333,6 @@ class Transport:
             easy.setopt(pycurl.PIPEWAIT, 1)
         else:
             easy.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-        if _is_loopback(self._base_url):
-            easy.setopt(pycurl.PROXY, "")  # a proxy of the environment does not lead to this machine
+        if is_loopback(self._base_url):
+            easy.setopt(pycurl.PROXY, "")
         return easy
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -19,9 +19,10 @@ import orjson
 
 from channels import conf, policy
 from channels.conf import Secret
+from channels.errors import ConfigurationFault, Fault
 from channels.provider import Capabilities, Option
 from channels.rules.accounts import Account
-from channels.rules.magic import DELIVERED, Fortune, fortune_of
+from channels.rules.magic import DELIVERED, FORTUNES, Fortune, fortune_of
 from channels.vocabulary import Channel, InAppMessage, Message, Platform, PushMessage, SendOutcome, SendResult
 
 _OWNER_ONLY = 0o600
@@ -33,12 +34,16 @@ class Sandbox:
     capabilities: ClassVar[Capabilities] = Capabilities(
         channels=frozenset(Channel),
         platforms=frozenset(Platform),
-        options={"latency_ms": Option("milliseconds until a page is answered", int)},
+        options={
+            "latency_ms": Option("milliseconds until a page is answered", int),
+            "always": Option(f"what becomes of every message: {', '.join(FORTUNES)}"),
+        },
     )
 
     def __init__(self, account: Account, secrets: Mapping[str, Secret]) -> None:
         del secrets
         self._name = account.name
+        self._always = _named(account)
         self._latency_seconds = account.options.get("latency_ms", 0) / 1000
         self._path = conf.home() / "sandbox" / f"{account.channel}.jsonl"
 
@@ -47,7 +52,7 @@ class Sandbox:
         started_at, clock = time.time(), time.monotonic()
         if clock >= deadline:
             return [self._result(message, _PAST, started_at, 0.0) for message in messages]
-        fortunes = [_fortune(message) for message in messages]
+        fortunes = [self._always or _fortune(message) for message in messages]
         self._take_time(fortunes)
         _append(self._path, [_line(*pair, started_at) for pair in zip(messages, fortunes, strict=True)])
         latency_ms = (time.monotonic() - clock) * 1000
@@ -82,6 +87,15 @@ class Sandbox:
 ADAPTER = Sandbox
 
 _PAST = Fortune(SendOutcome.THROTTLED, None, "page_deadline")
+
+
+def _named(account: Account) -> Fortune | None:
+    """The one answer this account gives, where it is told to: a drill for failover and alarms."""
+    word = account.options.get("always")
+    if word is not None and word not in FORTUNES:
+        cure = f"must be one of {', '.join(FORTUNES)}"
+        raise ConfigurationFault([Fault(conf.accounts_file(), f'provider "{account.name}"', "options.always", cure)])
+    return None if word is None else FORTUNES[word]
 
 
 def _fortune(message: Message) -> Fortune:
