@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import warnings
 import zoneinfo
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,8 @@ USE_I18N = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True
+# Before collectstatic has run the finders serve what the packages hold; that is no reason to warn.
+warnings.filterwarnings("ignore", "No directory at", UserWarning)
 
 LOGGING_CONFIG = "config.logs.configure"
 LOGGING = {"level": CARILLON["LOG_LEVEL"]}

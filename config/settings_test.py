@@ -5,3 +5,5 @@ from __future__ import annotations
 from config.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+#: Nobody has collected static files: whitenoise finds them in the packages, and would warn of the missing folder.
+STATIC_ROOT = None
