@@ -44,9 +44,7 @@ class InvalidKey(Refusal):
         *,
         code: str = "invalid_key",
     ) -> None:
-        super().__init__(
-            detail, code=code, headers={"WWW-Authenticate": f'Bearer realm="carillon", error="{code}"'}
-        )
+        super().__init__(detail, code=code, headers={"WWW-Authenticate": f'Bearer realm="carillon", error="{code}"'})
 
 
 class ExpiredKey(InvalidKey):
@@ -76,6 +74,16 @@ class UnknownNotification(Refusal):
 
     def __init__(self) -> None:
         super().__init__("There is no notification with this id.")
+
+
+class UnknownKey(Refusal):
+    """No such API key, or one that was revoked before."""
+
+    code = "unknown_key"
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("There is no API key with this id that is still good; issue a new one.")
 
 
 class RateLimited(Refusal):
@@ -121,9 +129,7 @@ class IdempotencyKeyRequired(Refusal):
     status = 400
 
     def __init__(self) -> None:
-        super().__init__(
-            "Send the header Idempotency-Key or X-Idempotency-Key, or idempotency_key in the body."
-        )
+        super().__init__("Send the header Idempotency-Key or X-Idempotency-Key, or idempotency_key in the body.")
 
 
 class IdempotencyConflict(Refusal):
@@ -133,9 +139,7 @@ class IdempotencyConflict(Refusal):
     status = 409
 
     def __init__(self) -> None:
-        super().__init__(
-            "This idempotency key was used for another body within its window; choose a new key."
-        )
+        super().__init__("This idempotency key was used for another body within its window; choose a new key.")
 
 
 class RequestInProgress(Refusal):
@@ -158,9 +162,7 @@ class AlreadySent(Refusal):
     status = 409
 
     def __init__(self) -> None:
-        super().__init__(
-            "Every delivery of this notification has been handed over or has ended; nothing to cancel."
-        )
+        super().__init__("Every delivery of this notification has been handed over or has ended; nothing to cancel.")
 
 
 class RecipientsRejected(Refusal):
@@ -174,3 +176,54 @@ class RecipientsRejected(Refusal):
         errors = [FieldError(f"/recipients/{at}", one.code, one.detail) for at, one in enumerate(rejected)]
         text = rejected[0].detail if len(rejected) == 1 else "None of the recipients can be told; see errors."
         super().__init__(text, code=code, errors=errors)
+
+
+class UnknownType(Refusal):
+    """There is no notification type of this key."""
+
+    code = "unknown_type"
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("There is no such notification type; create it with PUT /v1/types/{key}.")
+
+
+class UnknownTemplate(Refusal):
+    """There is no template of this id."""
+
+    code = "unknown_template"
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("There is no template with this id; create it with POST /v1/templates.")
+
+
+class UnknownTemplateVersion(Refusal):
+    """The template has no version of this number."""
+
+    code = "unknown_version"
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("The template has no such version; GET /v1/templates/{template_id} lists them.")
+
+
+class TemplateExists(Refusal):
+    """The id is taken."""
+
+    code = "template_exists"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__("There is a template with this id; add to it with POST /v1/templates/{template_id}/versions.")
+
+
+class InvalidTemplate(Refusal):
+    """The template is not kept; every fault found is told with its channel, language and field."""
+
+    code = "invalid_template"
+    status = 422
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        more = f" ({len(errors) - 1} more in errors)" if len(errors) > 1 else ""
+        super().__init__(f"{errors[0].message}{more}", errors=errors)

@@ -98,3 +98,36 @@ def add_key(application_name: str, key: NewKey) -> int:
             expires_at=key.expires_at,
         )
     return int(row.pk)
+
+
+def application_of(key_id: int) -> str | None:
+    """The name of the application that a key belongs to."""
+    return ApiKey.objects.filter(pk=key_id).values_list("application__name", flat=True).first()
+
+
+def expire_key(key_id: int, at: datetime) -> bool:
+    """Let a key end at an instant, if it does not end before; False for one that is revoked or unknown."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE notify_api_key SET expires_at = least(expires_at, %s) WHERE id = %s AND revoked_at IS NULL",
+            (at, key_id),
+        )
+        return cursor.rowcount == 1
+
+
+def revoke_key(key_id: int) -> bool:
+    """End a key now and for good; False for one that was revoked before, or is unknown."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE notify_api_key SET revoked_at = now() WHERE id = %s AND revoked_at IS NULL", (key_id,))
+        return cursor.rowcount == 1
+
+
+def set_application_disabled(application_id: int, *, disabled: bool) -> bool:
+    """Stop or admit all keys of an application; False when it was so before."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE notify_application SET disabled_at = CASE WHEN %s THEN now() END
+               WHERE id = %s AND (disabled_at IS NULL) = %s""",
+            (disabled, application_id, disabled),
+        )
+        return cursor.rowcount == 1
