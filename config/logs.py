@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, BinaryIO
 
 import msgspec
+import sentry_sdk
 import structlog
 from celery.signals import setup_logging
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -77,6 +78,7 @@ def install(level: str, stream: BinaryIO, *, terminal: bool) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_process,
+        _report,
         structlog.processors.format_exc_info,
         _mask_fields,
         render,
@@ -117,6 +119,14 @@ def _message_of(record: logging.LogRecord) -> str:
 
 def _add_process(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     event["process"] = os.environ.get("CARILLON_PROCESS", "command")
+    return event
+
+
+def _report(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """What is logged with its traceback is also reported, where config/sentry.py has set that up."""
+    if event.get("exc_info") and event.get("level") in ("error", "critical"):
+        given = event["exc_info"]
+        sentry_sdk.capture_exception(given if isinstance(given, (BaseException, tuple)) else None)
     return event
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+import structlog
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
@@ -12,6 +15,8 @@ from config.health import livez, readyz
 from config.metrics import metrics
 from notify.api.answers import problem
 from notify.api.errors import INTERNAL, bad_request, forbidden, not_found
+
+log = structlog.get_logger(__name__)
 
 #: Each app's paths; campaigns and the inbox join here.
 _API = [include("notify.api.urls"), include("preferences.api.urls")]
@@ -42,7 +47,8 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """Whatever got past every view."""
+    """Whatever got past every view; called while the exception is being handled."""
+    log.error("request.failed", exc_info=sys.exc_info())
     return _page_or_problem(request, INTERNAL) or defaults.server_error(request)
 
 

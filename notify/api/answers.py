@@ -32,6 +32,9 @@ def problem(request: HttpRequest | Request, refusal: Refusal) -> HttpResponse:
         "errors": [error._asdict() for error in refusal.errors],
         "request_id": context_of(request).request_id,
     }
-    return HttpResponse(
+    response = HttpResponse(
         _encode(body), status=refusal.status, content_type="application/problem+json", headers=refusal.headers
     )
+    # Django would log every refusal once more, with its path, which may hold somebody's name.
+    response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
+    return response

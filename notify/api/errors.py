@@ -67,6 +67,11 @@ def bad_request() -> Refusal:
     return Refusal("The request could not be read.", code="bad_request", status=HTTPStatus.BAD_REQUEST)
 
 
+def malformed() -> Refusal:
+    """A body that the framework could not read."""
+    return Refusal("The body is not well-formed JSON.", code="malformed_json", status=HTTPStatus.BAD_REQUEST)
+
+
 #: The first that fits counts: a body too large is also suspicious.
 _FORESEEN: tuple[tuple[type[Exception], Callable[[], Refusal]], ...] = (
     (OperationalError, NotAccepting),
@@ -80,6 +85,7 @@ _FORESEEN: tuple[tuple[type[Exception], Callable[[], Refusal]], ...] = (
     (UnreadablePostError, bad_request),
     (exceptions.NotAuthenticated, InvalidKey),
     (exceptions.AuthenticationFailed, InvalidKey),
+    (exceptions.ParseError, malformed),
 )
 
 

@@ -114,7 +114,7 @@ def list_notifications(request: Request) -> HttpResponse:
     if filters is None:
         return json_answer(Listing([], PageLinks(None, has_more=False)))
     found = reading.page(filters, query.limit)
-    names = people.user_ids_of([row.recipient_id for row in found.rows])
+    names = people.user_ids_of([row.recipient_id for row in found.rows]) if found.rows else {}
     data = [
         ListedNotification(
             id=row.id,
