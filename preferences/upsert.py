@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -9,7 +10,7 @@ import msgspec
 from django.db import transaction
 from msgspec import UnsetType
 
-from channels.errors import FieldError, Refusal
+from channels.errors import Refusal
 from channels.rules.wire import decode
 from preferences import policy, store
 from preferences.errors import UnknownUser, UserErased, duplicate_user, too_many_users
@@ -28,6 +29,14 @@ class UpsertStatus(StrEnum):
     REJECTED = "rejected"
 
 
+class UserFault(msgspec.Struct, frozen=True):
+    """One fault of one user; the pointer starts at the request's body."""
+
+    pointer: str
+    code: str
+    message: str
+
+
 class UpsertResult(msgspec.Struct, frozen=True, kw_only=True):
     """One user of a bulk upsert, in the order of the request."""
 
@@ -36,22 +45,13 @@ class UpsertResult(msgspec.Struct, frozen=True, kw_only=True):
     status: UpsertStatus
     code: str | None = None
     detail: str | None = None
-    errors: Sequence[FieldError] = ()
+    errors: Sequence[UserFault] = ()
 
 
 class UpsertResults(msgspec.Struct, frozen=True):
     """The answer to a bulk upsert."""
 
     results: list[UpsertResult]
-
-
-class _Named(msgspec.Struct):
-    """The name of a user whose other fields may be wrong."""
-
-    user_id: str | None = None
-
-
-_name = msgspec.json.Decoder(_Named).decode
 
 
 def put_user(user_id: str, body: UserBody) -> tuple[UserRecord, bool]:
@@ -62,7 +62,7 @@ def put_user(user_id: str, body: UserBody) -> tuple[UserRecord, bool]:
     return get_user(user_id), bool(done.created)
 
 
-def put_users(bodies: Sequence[msgspec.Raw]) -> list[UpsertResult]:
+def put_users(bodies: Sequence[bytes]) -> list[UpsertResult]:
     """Create or replace users; what is wrong with one of them does not touch the others."""
     if len(bodies) > policy.MAX_BULK_USERS:
         raise too_many_users(len(bodies), policy.MAX_BULK_USERS)
@@ -103,10 +103,10 @@ def delete_user(user_id: str) -> None:
         raise UnknownUser
 
 
-def _read(body: msgspec.Raw, at: int, profiles: dict[str, Profile]) -> UpsertResult | str:
+def _read(body: bytes, at: int, profiles: dict[str, Profile]) -> UpsertResult | str:
     """Put the user's profile among `profiles` and answer their id, or say what is wrong with it."""
     try:
-        user = decode(bytes(body), BulkUser)
+        user = decode(body, BulkUser)
         if user.user_id in profiles:
             raise duplicate_user()
         profiles[user.user_id] = profile_of(user)
@@ -115,11 +115,14 @@ def _read(body: msgspec.Raw, at: int, profiles: dict[str, Profile]) -> UpsertRes
     return user.user_id
 
 
-def _name_in(body: msgspec.Raw) -> str | None:
+def _name_in(body: bytes) -> str | None:
+    """Whom a rejected body meant, if that much of it can be read and told back."""
     try:
-        return _name(body).user_id
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        parsed = json.loads(body)
+    except ValueError:
         return None
+    name = parsed.get("user_id") if isinstance(parsed, dict) else None
+    return name if isinstance(name, str) and name.isprintable() else None
 
 
 def _rejected(user_id: str | None, refusal: Refusal, at: int) -> UpsertResult:
@@ -128,7 +131,7 @@ def _rejected(user_id: str | None, refusal: Refusal, at: int) -> UpsertResult:
         status=UpsertStatus.REJECTED,
         code=refusal.code,
         detail=refusal.detail,
-        errors=[error._replace(pointer=f"/users/{at}{error.pointer}") for error in refusal.errors],
+        errors=[UserFault(f"/users/{at}{one.pointer}", one.code, one.message) for one in refusal.errors],
     )
 
 

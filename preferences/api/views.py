@@ -20,14 +20,17 @@ from preferences.vocabulary import DeviceRecord, Preferences, UserRecord
 
 _CREATED, _OK, _NO_CONTENT = 201, 200, 204
 _USERS = "users"
-_UNKNOWN = {404: ("unknown_user",)}
-_ERASED = {409: ("user_erased",)}
-_STALE = {412: ("version_conflict",)}
 
 #: What the views say of themselves for the OpenAPI document, by method.
 _Bodies = dict[str, type]
 _Answers = dict[str, dict[int, Any]]
-_Refusals = dict[str, dict[int, tuple[str, ...]]]
+_Codes = dict[int, tuple[str, ...]]
+_Refusals = dict[str, _Codes]
+
+_UNKNOWN: _Codes = {404: ("unknown_user",)}
+_ERASED: _Codes = {409: ("user_erased",)}
+_STALE: _Codes = {412: ("version_conflict",)}
+_CROWDED: _Codes = {422: ("too_many_devices",)}
 
 
 class _OfUser(APIView):
@@ -92,7 +95,7 @@ class PreferencesView(_OfUser):
     scopes: ClassVar[dict[str, str]] = dict.fromkeys(("GET", "PUT", "PATCH"), _USERS)
     user_token_allowed = True
     bodies: ClassVar[_Bodies] = {"PUT": Preferences, "PATCH": PreferencesPatch}
-    headers: ClassVar[dict[str, tuple[str, ...]]] = {"PUT": ("If-Match",), "PATCH": ("If-Match",)}
+    headers: ClassVar[dict[str, tuple[str, ...]]] = {"PUT": ("If-Match",), "PATCH": ("If-Match",)}  # type: ignore[misc, assignment]
     answers: ClassVar[_Answers] = {method: {200: Preferences} for method in ("GET", "PUT", "PATCH")}
     refusals: ClassVar[_Refusals] = {"GET": _UNKNOWN} | dict.fromkeys(("PUT", "PATCH"), _UNKNOWN | _ERASED | _STALE)
 
@@ -118,7 +121,7 @@ class DevicesView(_OfUser):
     user_token_allowed = True
     bodies: ClassVar[_Bodies] = {"POST": DeviceBody}
     answers: ClassVar[_Answers] = {"GET": {200: DeviceList}, "POST": {200: DeviceRecord, 201: DeviceRecord}}
-    refusals: ClassVar[_Refusals] = {"GET": _UNKNOWN, "POST": _UNKNOWN | _ERASED | {422: ("too_many_devices",)}}
+    refusals: ClassVar[_Refusals] = {"GET": _UNKNOWN, "POST": _UNKNOWN | _ERASED | _CROWDED}
 
     def get(self, _request: Request, user_id: str) -> HttpResponse:
         """List a user's devices, each token only by its end."""
@@ -139,7 +142,7 @@ class DeviceView(_OfUser):
     bodies: ClassVar[_Bodies] = {"PUT": DevicePatch}
     answers: ClassVar[_Answers] = {"PUT": {200: DeviceRecord, 201: DeviceRecord}, "DELETE": {204: None}}
     refusals: ClassVar[_Refusals] = {
-        "PUT": _UNKNOWN | _ERASED | {422: ("too_many_devices",)},
+        "PUT": _UNKNOWN | _ERASED | _CROWDED,
         "DELETE": {404: ("unknown_user", "unknown_device")},
     }
 

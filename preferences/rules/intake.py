@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -36,12 +37,13 @@ def invalid_id(name: str) -> InvalidField:
     return invalid(name, "An id has 1 to 128 visible ASCII characters, none of them a slash.")
 
 
-def bulk_bodies(body: bytes) -> list[msgspec.Raw]:
+def bulk_bodies(body: bytes) -> list[bytes]:
     """The users of a bulk upsert, each still to be decoded; raises `Refusal` where the whole is no such list."""
     try:
-        return _bulk(body).users
+        return [bytes(user) for user in _bulk(body).users]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return decode(body, BulkBody).users
+        users = _loose_users(body)
+        return [bytes(user) for user in decode(body, BulkBody).users] if users is None else users
 
 
 def profile_of(body: UserBody) -> Profile:
@@ -107,6 +109,17 @@ def normalised_token(platform: Platform, token: str | Mapping[str, Any], pointer
         return normalise_token(platform, token)
     except BadAddress as fault:
         raise InvalidField(pointer, f"invalid_{pointer[1:]}", _sentence(fault.cure)) from None
+
+
+def _loose_users(body: bytes) -> list[bytes] | None:
+    """The same by a parser that lets half a surrogate pair or NaN pass, so that only its own user falls for it."""
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(parsed, dict) or [*parsed] != ["users"] or not isinstance(parsed["users"], list):
+        return None
+    return [json.dumps(user).encode() for user in parsed["users"]]
 
 
 def _check_window(window: Mapping[str, Any] | None) -> None:
