@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-#: Seconds a worker may take to finish its pages: above `worker_soft_shutdown_timeout` of celeryconfig.py.
+#: Seconds a worker may take to finish the pages at hand; what is cut off then comes back by its lease.
 WORKER_GRACE = 25.0
 #: Seconds for everything else.
 GRACE = 10.0
@@ -76,18 +76,18 @@ def _web(sizes: Sizes) -> Child:
 
 
 def _worker(pool: PoolLike, concurrency: int) -> Child:
-    words = ["-m", "celery", "-A", "config", "worker", "-Q", ",".join(pool.queues), "-c", str(concurrency)]
+    words = ["-m", "celery", "-q", "-A", "config", "worker", "-Q", ",".join(pool.queues), "-c", str(concurrency)]
     words += ["-n", f"{pool.name}@%h", "--pool", "prefork"]
     # Workers have nothing to tell each other: state is in rows.
     words += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    # Asked to stop, finish what runs and give the rest back, as SIGQUIT does (reliability.md 1.2).
-    return _python(f"worker-{pool.name}", words, grace=WORKER_GRACE, REMAP_SIGTERM="SIGQUIT")
+    # SIGTERM is Celery's warm shutdown: take nothing more, finish the pages at hand, leave. Its soft shutdown
+    # (REMAP_SIGTERM=SIGQUIT) sleeps its whole time-out in the signal handler however early the pages are done.
+    return _python(f"worker-{pool.name}", words, grace=WORKER_GRACE)
 
 
 def _beat() -> Child:
-    return _python("beat", ["-m", "celery", "-A", "config", "beat"])
+    return _python("beat", ["-m", "celery", "-q", "-A", "config", "beat"])
 
 
-def _python(name: str, words: list[str], *, grace: float = GRACE, **environment: str) -> Child:
-    own = {"CARILLON_PROCESS": name, "PYTHONUNBUFFERED": "1"}
-    return Child(name, (sys.executable, *words), own | environment, grace)
+def _python(name: str, words: list[str], *, grace: float = GRACE) -> Child:
+    return Child(name, (sys.executable, *words), {"CARILLON_PROCESS": name, "PYTHONUNBUFFERED": "1"}, grace)
