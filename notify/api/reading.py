@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import msgspec
 from django.http import HttpResponse
+from msgspec import Meta
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -32,7 +33,7 @@ class ListQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True
     type: str | None = None
     status: NotificationStatus | None = None
     campaign_id: str | None = None
-    created_after: datetime | None = None
+    created_after: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class ListedNotification(msgspec.Struct, frozen=True, kw_only=True):
@@ -254,7 +255,7 @@ def _delivery(one: DeliveryRow, attempts: list[AttemptRow]) -> DeliveryView:
         reason_code=one.reason_code,
         detail=one.detail,
         provider=one.provider or None,
-        provider_message_id=one.provider_message_id or (given[-1] if given else None),
+        provider_message_id=given[-1] if given else None,
         attempts=one.attempts,
         next_attempt_at=one.next_attempt_at,
         sent_at=one.sent_at,

@@ -51,7 +51,6 @@ class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     fallback: int
     attempts: int
     provider: str
-    provider_message_id: str
     next_attempt_at: datetime | None
     planned_at: datetime
     sent_at: datetime | None

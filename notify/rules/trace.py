@@ -43,19 +43,20 @@ _SPEAKER: dict[EventKind, str] = {
     EventKind.RECEIPT: "receive",
     EventKind.DEVICE_DEACTIVATED: "record",
 }
+_END = "end"
 #: Steps in the order in which they come when two things happened in the same instant.
-_ORDER = ("accept", "plan", "claim", "dispatch", "record", "receive", "sweep", "cancel", "replay", "end")
+_ORDER = ("accept", "plan", "claim", "dispatch", "record", "receive", "sweep", "cancel", "replay", _END)
 
 
 def compose(history: History) -> list[TraceEntry]:
-    """The trace, oldest first. Addresses appear as hints only."""
+    """The trace, oldest first, with how it all stands at its end. Addresses appear as hints only."""
     channels = {one.id: one.channel for one in history.deliveries}
     entries = [_acceptance(history)]
     entries += [_planning(one, history) for one in history.deliveries]
     entries += [_attempt(one, channels) for one in history.attempts]
     entries += [_event(one, channels) for one in history.events]
     entries += _ends(history, max(entry.at for entry in entries))
-    return sorted(entries, key=lambda entry: (entry.at, _ORDER.index(entry.step)))
+    return sorted(entries, key=lambda entry: (entry.step == _END, entry.at, _ORDER.index(entry.step)))
 
 
 def _acceptance(history: History) -> TraceEntry:
@@ -143,11 +144,11 @@ def _ends(history: History, latest: datetime) -> Iterator[TraceEntry]:
         at = max(at, ended_at)
         yield TraceEntry(
             at=ended_at,
-            step="end",
+            step=_END,
             channel=one.channel,
             delivery_id=one.id,
             decision=one.status.value,
             reason_code=one.reason_code,
             detail={"provider": one.provider, "attempts": one.attempts, "why": one.detail},
         )
-    yield TraceEntry(at=at, step="end", decision=history.status.value)
+    yield TraceEntry(at=at, step=_END, decision=history.status.value)

@@ -67,8 +67,8 @@ WHERE n.id = %s
 """
 
 _DELIVERIES = """
-SELECT id, channel, hint, status, reason_code, detail, fallback, attempts, provider, provider_message_id,
-       next_attempt_at, planned_at, sent_at, delivered_at, opened_at, clicked_at
+SELECT id, channel, hint, status, reason_code, detail, fallback, attempts, provider, next_attempt_at,
+       planned_at, sent_at, delivered_at, opened_at, clicked_at
 FROM notify_delivery WHERE id BETWEEN %s AND %s AND notification_id = %s ORDER BY fallback, planned_at, channel, id
 """
 
