@@ -17,9 +17,6 @@ HTTP1_CONCURRENCY = 64
 #: SMTP connections of one process: greeting delays are waited out side by side; few servers allow fewer.
 SMTP_CONCURRENCY = 4
 
-#: Seconds an SMTP server may take over one command; RFC 5321 4.5.3.2 asks for minutes, a lease has less.
-SMTP_TIMEOUT_SECONDS = 30.0
-
 #: Bytes of an answer that are read; the largest honest one (an FCM error) is 2 KB.
 ANSWER_LIMIT_BYTES = 65_536
 
@@ -45,7 +42,7 @@ BURST_SECONDS = 1.0
 TOKEN_RENEWAL_SHARE = 0.8
 
 #: Seconds for one call to a token endpoint, and how often it is tried.
-TOKEN_TIMEOUT_SECONDS = 5.0
+TOKEN_TIMEOUT_SECONDS = 3.0
 TOKEN_TRIES = 3
 
 #: Seconds Redis may take to connect or answer; a page waits for it, an OTP too.

@@ -175,6 +175,10 @@ def _build(account: Account) -> _Built:
         return _Built(at=now, adapter=adapter_class(account)(account, secrets))
     except ConfigurationFault as fault:
         return _Built(at=now, fault=fault)
+    except Exception as fault:  # noqa: BLE001 - an adapter that cannot be built stops its own account only
+        cure = f"could not be built ({type(fault).__name__}): check its options and secrets"
+        entry = f'provider "{account.name}"'
+        return _Built(at=now, fault=ConfigurationFault([Fault(conf.accounts_file(), entry, "", cure)]))
 
 
 def _faults_of(account: Account) -> list[Fault]:
