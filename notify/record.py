@@ -292,7 +292,7 @@ def _keep_clean(page: ClaimedPage, kept: Sequence[_Settled]) -> None:
     channel = Channel(page.channel or "")
     if channel is Channel.PUSH:
         devices = [one.tried.delivery.device_id for one in dead if one.tried.delivery.device_id is not None]
-        people.deactivate_devices(devices, InactiveReason.DEAD_TOKEN)
+        people.deactivate_devices(devices, InactiveReason.REJECTED)
     elif channel is not Channel.IN_APP:
         people.suppress([one.tried.index for one in dead if one.tried.index], channel, SuppressionReason.HARD_BOUNCE)
 
