@@ -16,40 +16,78 @@ os.environ["PYTHONTZPATH"] = ""
 zoneinfo.reset_tzpath(to=())
 zoneinfo.ZoneInfo.clear_cache()
 
-from config import env
+from config import admin_site, env
 from config.embedded import endpoints, generated_secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-PRODUCTION = env.text("CARILLON_ENV", "development") == "production"
-HOME = env.path("CARILLON_HOME", BASE_DIR / ".carillon")
+_ENV = env.choice(
+    "CARILLON_ENV",
+    ("development", "production"),
+    "development",
+    about="Production starts nothing and guesses nothing",
+)
+PRODUCTION = _ENV == "production"
+HOME = env.path(
+    "CARILLON_HOME",
+    BASE_DIR / ".carillon",
+    about="Where the embedded servers, their data, generated keys and logs live",
+)
 ENDPOINTS = endpoints()
 SECRETS = generated_secrets(HOME) if not PRODUCTION else None
 
 
-def _secret(name: str, generated: str | None) -> str:
+def _secret(name: str, generated: str | None, about: str) -> str:
     """A secret from the environment; outside production, the generated one stands in."""
-    return env.text(name, generated) if generated is not None else env.text(name)
+    return env.text(name, generated, about=about) if generated is not None else env.text(name, about=about)
 
 
-SECRET_KEY = _secret("CARILLON_SECRET_KEY", SECRETS and SECRETS.secret_key)
+SECRET_KEY = _secret(
+    "CARILLON_SECRET_KEY",
+    SECRETS and SECRETS.secret_key,
+    "Signs sessions and user tokens, peppers the hashes of API keys: a new one makes all of them invalid",
+)
 DEBUG = False
-ALLOWED_HOSTS = env.text("CARILLON_ALLOWED_HOSTS", "*" if not PRODUCTION else "").split(",")
-PUBLIC_URL = env.text("CARILLON_PUBLIC_URL", f"http://127.0.0.1:{env.integer('PORT', 8000)}").rstrip("/")
+ALLOWED_HOSTS = env.text(
+    "CARILLON_ALLOWED_HOSTS",
+    "*" if not PRODUCTION else "",
+    about="Host names that are answered, separated by commas; any outside production",
+).split(",")
+PUBLIC_URL = env.text(
+    "CARILLON_PUBLIC_URL",
+    f"http://127.0.0.1:{env.integer('PORT', 8000)}",
+    about="How the outside world reaches the web processes; https makes cookies secure",
+).rstrip("/")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 #: What the apps' own conf.py modules read.
 CARILLON: dict[str, Any] = {
     "HOME": HOME,
     "PUBLIC_URL": PUBLIC_URL,
-    "PROVIDERS_FILE": env.path("CARILLON_PROVIDERS_FILE", None),
-    "MASTER_KEYS": _secret("CARILLON_MASTER_KEYS", SECRETS and SECRETS.master_keys),
-    "HASH_KEY": base64.b64decode(_secret("CARILLON_HASH_KEY", SECRETS and SECRETS.hash_key)),
+    "PROVIDERS_FILE": env.path(
+        "CARILLON_PROVIDERS_FILE", None, about="The TOML file of provider accounts; not set: the sandbox alone"
+    ),
+    "MASTER_KEYS": _secret(
+        "CARILLON_MASTER_KEYS",
+        SECRETS and SECRETS.master_keys,
+        "Wrap the recipients' data keys: id:base64 of 32 bytes, separated by commas, the current one first",
+    ),
+    "HASH_KEY": base64.b64decode(
+        _secret(
+            "CARILLON_HASH_KEY",
+            SECRETS and SECRETS.hash_key,
+            "Base64 of 32 bytes by which addresses are found again; it can never be changed",
+        )
+    ),
     "REDIS_URL": ENDPOINTS.redis_url,
     "BROKER_URL": ENDPOINTS.broker_url,
-    "RETENTION_DAYS": env.integer("CARILLON_RETENTION_DAYS", 90),
-    "IDEMPOTENCY_HOURS": env.integer("CARILLON_IDEMPOTENCY_HOURS", 24),
+    "RETENTION_DAYS": env.integer(
+        "CARILLON_RETENTION_DAYS", 90, about="Days after which the log of notifications is dropped"
+    ),
+    "IDEMPOTENCY_HOURS": env.integer(
+        "CARILLON_IDEMPOTENCY_HOURS", 24, about="Hours for which an idempotency key is remembered"
+    ),
     "METRICS_DIR": HOME / "metrics",
-    "LOG_LEVEL": env.text("CARILLON_LOG_LEVEL", "INFO"),
+    "LOG_LEVEL": env.text("CARILLON_LOG_LEVEL", "INFO", about="DEBUG, INFO, WARNING or ERROR"),
 }
 
 INSTALLED_APPS = [
@@ -113,7 +151,12 @@ def _database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 3, "application_name": env.text("CARILLON_PROCESS", "carillon")},
+        "OPTIONS": {
+            "connect_timeout": 3,
+            "application_name": env.text(
+                "CARILLON_PROCESS", "carillon", about="What this process is called in logs and by PostgreSQL"
+            ),
+        },
     }
 
 
@@ -132,8 +175,8 @@ warnings.filterwarnings("ignore", "No directory at", UserWarning)
 
 LOGGING_CONFIG = "config.logs.configure"
 LOGGING = {"level": CARILLON["LOG_LEVEL"]}
-SENTRY_DSN = env.text("SENTRY_DSN", "", about="where errors are reported; empty: nowhere")
-SENTRY_RELEASE = env.text("SENTRY_RELEASE", "carillon@0.1.0", about="the version that error reports name")
+SENTRY_DSN = env.text("SENTRY_DSN", "", about="Where errors are reported; not set: nowhere")
+SENTRY_RELEASE = env.text("SENTRY_RELEASE", "carillon@0.1.0", about="The version that error reports name")
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
@@ -164,3 +207,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
 }
+
+# The admin: Unfold's menu and look, a content policy, and staff who are logged out after a quarter of an hour idle.
+UNFOLD = admin_site.UNFOLD
+MIDDLEWARE += ["config.admin_site.AdminPolicyMiddleware"]
+SESSION_COOKIE_AGE = 15 * 60
+SESSION_SAVE_EVERY_REQUEST = True

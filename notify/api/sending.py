@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
+import msgspec
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
@@ -20,6 +21,7 @@ from notify.errors import IdempotencyKeyRequired, InvalidRequest
 from notify.replay import resend_notification
 from notify.rules.intake import Call
 from notify.rules.requests import SendRequest
+from notify.vocabulary import NotificationStatus
 
 #: A key is a token of the caller's, not a document.
 _MAX_KEY = 255
@@ -63,10 +65,21 @@ def _idempotency_key(request: Request, body: SendRequest) -> str:
     return key
 
 
+class StatusWord(msgspec.Struct, frozen=True):
+    """A notification and where it stands now."""
+
+    id: UUID
+    status: NotificationStatus
+
+
 class CancelView(APIView):
     """Stop a notification that has not left."""
 
     scopes: ClassVar[dict[str, str]] = {"POST": "send"}
+    answers: ClassVar[dict[str, dict[int, type]]] = {"POST": {200: StatusWord}}
+    refusals: ClassVar[dict[str, dict[int, tuple[str, ...]]]] = {
+        "POST": {404: ("unknown_notification",), 409: ("already_sent",)}
+    }
 
     def post(self, request: Request, notification_id: UUID) -> HttpResponse:
         """Cancel what is still here; 409 `already_sent` once nothing is."""
@@ -78,6 +91,8 @@ class ResendView(APIView):
     """Tell it again."""
 
     scopes: ClassVar[dict[str, str]] = {"POST": "send"}
+    answers: ClassVar[dict[str, dict[int, type]]] = {"POST": {202: StatusWord}}
+    refusals: ClassVar[dict[str, dict[int, tuple[str, ...]]]] = {"POST": {404: ("unknown_notification",)}}
 
     def post(self, request: Request, notification_id: UUID) -> HttpResponse:
         """Accept a copy of a notification, under a new id and today's preferences."""

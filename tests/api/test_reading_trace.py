@@ -69,7 +69,8 @@ def test_a_retry_is_told_between_its_attempts(api: Api, told: UUID, alice: Recip
         "answer": "unavailable",
     }
     assert entries[3]["detail"] == {"until": "soon", "why": "503 unavailable"}
-    assert [entry["at"] for entry in entries] == sorted(entry["at"] for entry in entries)
+    on_the_way = [entry["at"] for entry in entries if entry["step"] != "end"]
+    assert on_the_way == sorted(on_the_way)
 
 
 def test_a_delivery_suppressed_at_planning_is_told_once_with_its_reason(
