@@ -1,0 +1,87 @@
+"""(d): how long one urgent notification takes, alone and while a mass of others goes out.
+
+The calls are due at instants fixed beforehand (an open loop), and time counts from those: a server that stalls delays
+every call behind it, and all of that is seen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+
+from tests.bench import driver
+from tests.bench.companion import Companion
+from tests.bench.database import Database
+from tests.bench.flow import DRIVER, refuse_problems
+from tests.bench.lab import Arrival, Lab
+from tests.bench.proof import Sent, expected_hashes
+from tests.bench.results import LatencyResult
+from tests.bench.stack import Stack
+from tests.bench.workload import BULK_TYPE, PRIORITIES, URGENT_TYPE
+
+RATE = 50.0
+#: Seconds by which the mass is ahead of the first urgent call.
+_HEAD_START = 1.0
+_MISSING = float("inf")
+
+
+def measure_latency(stack: Stack, lab: Lab, database: Database, sent: Sent, mass: Sent | None) -> LatencyResult:
+    """Send a run one by one at a steady rate; with a mass, while that goes out."""
+    with (
+        Companion(DRIVER, _job(stack, sent), driver.Report) as caller,
+        Companion(DRIVER, _mass_job(stack, mass), driver.Report) if mass else nullcontext() as crowd,
+    ):
+        database.wait_until_idle()
+        began = time.time()
+        if crowd:
+            crowd.start()
+            time.sleep(_HEAD_START)  # noqa: TID251 - nothing can be asked whether a crowd is under way
+        caller.start()
+        report = caller.finish()
+        refuse_problems(report)
+        if crowd:
+            refuse_problems(crowd.finish())
+        database.wait_until_idle()
+    mass_ended = database.last_sent(began, PRIORITIES[BULK_TYPE]) if mass else 0.0
+    return _result(sent, report, lab.arrivals(), mass_ended)
+
+
+def _result(sent: Sent, report: driver.Report, arrivals: Mapping[str, Arrival], mass_ended: float) -> LatencyResult:
+    at = {(arrival.token, arrival.content_hash): arrival.at for arrival in arrivals.values()}
+    took = sorted(
+        (at.get(one, _MISSING) - report.due[serial]) * 1000 for serial, one in enumerate(expected_hashes(sent))
+    )
+    answered = sorted(seconds * 1000 for seconds in report.seconds)
+    covered = sum(due < mass_ended for due in report.due.values()) / len(report.due)
+    return LatencyResult(
+        samples=len(took),
+        p50_ms=quantile(took, 0.5),
+        p99_ms=quantile(took, 0.99),
+        max_ms=took[-1],
+        answer_p50_ms=quantile(answered, 0.5),
+        answer_p99_ms=quantile(answered, 0.99),
+        under_load=covered,
+    )
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The smallest value that at least this share of all does not exceed."""
+    return ordered[max(0, -(-int(share * 10_000) * len(ordered) // 10_000) - 1)]
+
+
+def _job(stack: Stack, sent: Sent) -> driver.Job:
+    return driver.Job(
+        port=stack.port,
+        key=stack.key,
+        run=sent.run,
+        total=sent.total,
+        population=sent.population,
+        per_call=1,
+        type_key=URGENT_TYPE,
+        rate=RATE,
+    )
+
+
+def _mass_job(stack: Stack, mass: Sent) -> driver.Job:
+    return driver.Job(port=stack.port, key=stack.key, run=mass.run, total=mass.total, population=mass.population)
