@@ -23,6 +23,9 @@ from channels import policy
 from channels.conf import Secret
 from channels.rules.hosts import is_loopback
 
+_BUSY = frozenset({408, 429})
+_SERVER_FAULT = 500
+
 
 class NoToken(Exception):
     """There is no token to send with. `refused`: the endpoint said no, so that trying again would not help."""
@@ -38,7 +41,7 @@ class AccessTokens:
     def __init__(self, service_account: Secret, *, scopes: Sequence[str], ca_file: str = "") -> None:
         """Raise ValueError when the secret is not a service account's JSON; nothing is fetched yet."""
         try:
-            key = json.loads(service_account.reveal())
+            key = dict(json.loads(service_account.reveal()))
             self._credentials: Any = Credentials.from_service_account_info(  # type: ignore[no-untyped-call]
                 key, scopes=list(scopes)
             )
@@ -48,7 +51,8 @@ class AccessTokens:
         session = requests.Session()
         session.trust_env = not is_loopback(str(key.get("token_uri", "")))
         # With every call, not on the session: REQUESTS_CA_BUNDLE would win over the session's.
-        self._request = partial(Request(session), timeout=policy.TOKEN_TIMEOUT_SECONDS, verify=ca_file or True)
+        call = partial(Request(session), timeout=policy.TOKEN_TIMEOUT_SECONDS, verify=ca_file or True)
+        self._request = partial(_ask, call)
         self._session = session
         self._token = ""
         self._renew_at = self._ends_at = float("-inf")
@@ -100,6 +104,15 @@ def _fetch(credentials: Any, request: Any) -> None:
         reraise=True,
     )
     tries(credentials.refresh, request)
+
+
+def _ask(call: Any, **request: Any) -> Any:
+    """One call; an endpoint that is busy or broken raises, or google-auth would wait and retry inside our retries."""
+    response = call(**request)
+    if response.status in _BUSY or response.status >= _SERVER_FAULT:
+        message = f"HTTP {response.status}"
+        raise TransportError(message)  # type: ignore[no-untyped-call]
+    return response
 
 
 def _may_pass(fault: BaseException) -> bool:

@@ -52,15 +52,22 @@ class Sandbox:
         started_at, clock = time.time(), time.monotonic()
         if clock >= deadline:
             return [self._result(message, _PAST, started_at, 0.0) for message in messages]
-        fortunes = [self._always or _fortune(message) for message in messages]
-        self._take_time(fortunes)
-        _append(self._path, [_line(*pair, started_at) for pair in zip(messages, fortunes, strict=True)])
+        fates = [(message, *self._fate(message, started_at)) for message in messages]
+        self._take_time([fortune for _, fortune, _ in fates])
+        _append(self._path, [line for _, _, line in fates])
         latency_ms = (time.monotonic() - clock) * 1000
-        pairs = zip(messages, fortunes, strict=True)
-        return [self._result(message, fortune, started_at, latency_ms) for message, fortune in pairs]
+        return [self._result(message, fortune, started_at, latency_ms) for message, fortune, _ in fates]
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+    def _fate(self, message: Message, started_at: float) -> tuple[Fortune, bytes]:
+        """What becomes of a message, and the line about it."""
+        fortune = self._always or _fortune(message)
+        try:
+            return fortune, _line(message, fortune, started_at)
+        except TypeError:
+            return _UNENCODABLE, b""  # lone surrogates: no provider could carry them either
 
     def _take_time(self, fortunes: Sequence[Fortune]) -> None:
         """A page is answered together, as if all of it had been in flight at once."""
@@ -87,6 +94,7 @@ class Sandbox:
 ADAPTER = Sandbox
 
 _PAST = Fortune(SendOutcome.THROTTLED, None, "page_deadline")
+_UNENCODABLE = Fortune(SendOutcome.BAD_MESSAGE, None, "unencodable")
 
 
 def _named(account: Account) -> Fortune | None:

@@ -74,7 +74,10 @@ class Fcm:
             outcome = SendOutcome.MISCONFIGURED if fault.refused else SendOutcome.TRANSIENT
             return [self._not_asked(message, outcome, f"token_{fault}") for message in messages]
         for at, response in zip(sendable, responses, strict=True):
-            results[at] = self._result(messages[at], response)
+            try:
+                results[at] = self._result(messages[at], response)
+            except Exception:  # noqa: BLE001 - an answer nobody foresaw must not answer for the page, which is out
+                results[at] = self._not_asked(messages[at], SendOutcome.AMBIGUOUS, "adapter_error")
         return _with_mass_mismatch(results)
 
     def close(self) -> None:
@@ -149,6 +152,7 @@ class _Refused(msgspec.Struct, gc=False):
     error: _Error
 
 
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)
 _decode_sent = msgspec.json.Decoder(_Sent).decode
 _decode_refused = msgspec.json.Decoder(_Refused).decode
 
@@ -215,14 +219,14 @@ def _sent_name(body: bytes) -> str:
     """The name FCM gave the message; empty when this is no answer of FCM's."""
     try:
         return _decode_sent(body).name
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         return ""
 
 
 def _error_of(body: bytes) -> _Error | None:
     try:
         return _decode_refused(body).error
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         return None
 
 
