@@ -189,7 +189,7 @@ class CompiledTemplate:
         if all(piece.kind is Kind.TEXT for piece in draft.pieces):
             return _constant(name, source)
         names = names_in(draft)
-        spelled = woven(draft.pieces, contexts)
+        spelled = woven(draft, contexts)
         _add(self._metered, key, spelled)
         is_sure = not (draft.metered or draft.nested or "user" in names)
         if is_sure:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from notify.policy import MAX_FIELD_SOURCE, MAX_LITERAL, MAX_TAGS, MAX_TOKENS
+from notify.policy import MAX_HTML, MAX_LITERAL, MAX_TAGS, MAX_TOKENS
 
 #: What marks the place of a tag while other programs (MJML, CSS, text) work on what is around it: printable signs
 #: beyond ASCII, which are words in HTML, text in MJML and identifiers in CSS.
@@ -77,7 +77,7 @@ _END = {"{{": re.compile(r"\s*(-?)\}\}"), "{%": re.compile(r"\s*(-?)%\}")}
 _COMMENT_END = re.compile(r"(-?)#\}")
 _TOKEN = re.compile(
     r"""\s*(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)
-          |(?P<number>[0-9]{1,15}(?:\.[0-9]{1,15})?(?![0-9A-Za-z_]))
+          |(?P<number>(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?(?![0-9A-Za-z_]))
           |(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
           |(?P<op>==|!=|<=|>=|//|[-+/%~|.,:()\[\]=<>]))""",
     re.DOTALL | re.VERBOSE,
@@ -95,8 +95,8 @@ _UNSUPPORTED = (
 
 def pieces_of(source: str) -> tuple[Piece, ...]:
     """The template in order; raises `TemplateFlaw` for what is no template of this language."""
-    if len(source) > MAX_FIELD_SOURCE:
-        raise TemplateFlaw("template_too_large", f"one field may hold {MAX_FIELD_SOURCE:,} characters; shorten it")
+    if len(source) > MAX_HTML:
+        raise TemplateFlaw("template_too_large", f"built, one field may hold {MAX_HTML:,} characters; shorten it")
     if _MARKED.search(source):
         text = f"a number between the brackets {MARK_OPEN} and {MARK_CLOSE} is for internal use; put a space between"
         raise TemplateFlaw("template_syntax", text)

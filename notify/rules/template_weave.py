@@ -1,7 +1,7 @@
 """A checked template spelled anew for the engine, with its safeguards woven in.
 
 Spelling it anew means that the engine sees only what `template_lint` understood. Woven in are a tick at the head of
-every loop's body, a weighing before every filter whose work depends on the data, and a check on values in links
+every loop's body, a weighing of whatever an operator or filter may take long with, and a check on values in links
 and styles. The names of all these begin with an underscore, which no author may write.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import re
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,21 +20,25 @@ import msgspec
 from notify.policy import RENDER_FUEL, RENDER_WORK
 from notify.rules.html_context import Context
 from notify.rules.links import is_safe_start
-from notify.rules.template_lint import (
+from notify.rules.template_expressions import (
     GROWING_FILTERS,
     LIST_FILTERS,
     MAPPING_FILTERS,
+    NUMBER_FILTERS,
     TEXT_FILTERS,
 )
+from notify.rules.template_lint import Draft
 from notify.rules.template_syntax import Kind, Piece, Token
 
 _WEIGHINGS = {
     **dict.fromkeys([*LIST_FILTERS, "join"], "_items"),
     **dict.fromkeys(MAPPING_FILTERS, "_pairs"),
     **dict.fromkeys([*TEXT_FILTERS, *GROWING_FILTERS - {"join"}], "_text"),
+    **dict.fromkeys(NUMBER_FILTERS, "_number"),
 }
-#: Characters of text that cost as much to walk as one element of a list.
-_CHARACTERS_PER_WORK = 8
+#: What costs as much as one element of a list, some 0.2 us: characters of text, and bytes of JSON in containers.
+_CHARACTERS_PER_WORK = 16
+_BYTES_PER_WORK = 64
 _STYLE_VALUE = re.compile(r"[\w\s#.,%+-]*")
 _REMOVED_FILTERS = (
     *("safe", "escape", "e", "attr", "batch", "slice", "indent", "select", "reject", "chain", "zip", "pprint"),
@@ -57,17 +62,20 @@ class TemplateFault(Exception):
 class _Meter:
     """What the metered rendering under way may still spend; one at a time in a process, which the lock sees to."""
 
-    __slots__ = ("lock", "room", "work")
+    __slots__ = ("lock", "room", "weights", "work")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.room = 0
         self.work = 0
+        #: By identity: a container with its weight. Holding it keeps its identity from being given to another.
+        self.weights: dict[int, tuple[Any, int]] = {}
 
     def refill(self, room: int) -> None:
         """Begin a rendering that may write so many characters."""
         self.room = room
         self.work = RENDER_WORK
+        self.weights.clear()
 
     def write(self, characters: int) -> None:
         """Account for output."""
@@ -81,17 +89,29 @@ class _Meter:
         if self.work < 0:
             raise TemplateFault("template_too_costly", "it takes more steps than one rendering may")
 
+    def weigh(self, value: Any, times: int = 1) -> None:
+        """Account for walks over a value, all the way down."""
+        if isinstance(value, str):
+            self.walk(times * (len(value) // _CHARACTERS_PER_WORK))
+        elif isinstance(value, (list, dict, tuple)):
+            known = self.weights.get(id(value))
+            if known is None:
+                weight = len(value) + len(_encode(value)) // _BYTES_PER_WORK
+                known = self.weights[id(value)] = (value, weight)
+            self.walk(times * known[1])
+
 
 METER = _Meter()
 
 
-def woven(pieces: Sequence[Piece], contexts: Sequence[Context] | None = None) -> str:
+def woven(draft: Draft, contexts: Sequence[Context] | None = None) -> str:
     """The source the engine compiles; `contexts` of HTML, None for text."""
+    pieces = draft.pieces
     spelled = [_spelled(piece, contexts[at] if contexts else Context.TEXT) for at, piece in enumerate(pieces)]
     for at, piece in enumerate(pieces):
         if piece.kind is Kind.FOR:
-            spelled[at] += f"{{% do _tick({_body_length(pieces, at)}) %}}"
-    return "".join(spelled)
+            spelled[at] += _tick_for(draft, at + 1)
+    return (_tick_for(draft, 0) if any(draft.heavy) else "") + "".join(spelled)
 
 
 def plain(pieces: Sequence[Piece]) -> str:
@@ -124,16 +144,20 @@ def _is_html(name: str) -> bool:
     return name.endswith("html_body")
 
 
-def _body_length(pieces: Sequence[Piece], loop: int) -> int:
-    """Characters of text in a loop's body, without those of the loops inside it."""
+def _tick_for(draft: Draft, start: int) -> str:
+    """The tick of the body that begins here; what the loops inside it do is theirs to tell."""
     depth, length = 0, 0
-    for piece in pieces[loop:]:
-        depth += (piece.kind is Kind.FOR) - (piece.kind is Kind.ENDFOR)
+    named: list[str] = []
+    for piece, heavy in zip(draft.pieces[start:], draft.heavy[start:], strict=True):
         if depth == 0:
+            named += heavy
+            length += len(piece.source) if piece.kind is Kind.TEXT and start else 0
+        depth += (piece.kind is Kind.FOR) - (piece.kind is Kind.ENDFOR)
+        if depth < 0:
             break
-        if depth == 1 and piece.kind is Kind.TEXT:
-            length += len(piece.source)
-    return length
+    # Each value once, with how often it is named: passing it on copies it.
+    weighed = "".join(f", {times}, {name}" for name, times in Counter(named).items())
+    return f"{{% do _tick({length}{weighed}) %}}"
 
 
 def _spelled(piece: Piece, context: Context) -> str:
@@ -171,34 +195,34 @@ def _weighed(tokens: Sequence[Token]) -> list[Token]:
     return out
 
 
-def _tick(characters: int) -> str:
-    """Once per turn of a loop: its text, and the work of a turn."""
+def _tick(characters: int, *values: Any) -> str:
+    """Once per turn of a loop: its text, and what its operators work with: how often, and what."""
     METER.write(characters)
     METER.walk(1)
+    for times, value in zip(values[::2], values[1::2], strict=True):
+        METER.weigh(value, times)
     return ""
-
-
-def _weigh(value: Any) -> None:
-    if isinstance(value, str):
-        METER.walk(len(value) // _CHARACTERS_PER_WORK)
-    elif hasattr(value, "__len__"):
-        METER.walk(len(value))
 
 
 def _weigh_items(value: Any) -> Any:
     """Before a filter on lists; what is missing counts as empty."""
-    _weigh(value)
+    METER.weigh(value)
     return () if value is None else value
 
 
 def _weigh_pairs(value: Any) -> Any:
-    _weigh(value)
+    METER.weigh(value)
     return {} if value is None or value == () else value
 
 
 def _weigh_text(value: Any) -> Any:
-    _weigh(value)
+    METER.weigh(value)
     return "" if value is None or value == () else value
+
+
+def _weigh_number(value: Any) -> Any:
+    METER.weigh(value)
+    return value
 
 
 def _finished(value: Any) -> Any:
@@ -240,6 +264,7 @@ _FILTERS = {
     "_items": _weigh_items,
     "_pairs": _weigh_pairs,
     "_text": _weigh_text,
+    "_number": _weigh_number,
     "_link": _link,
     "_style": _style,
     "tojson": _tojson,

@@ -58,7 +58,7 @@ REFUSED = {
     "too many tags": "{{ a }}" * 501,
     "a huge literal": "{{ '" + "a" * 50_000 + "' }}",
     "a huge number": "{{ " + "9" * 400 + " }}",
-    "a huge field": "x" * 100_001,
+    "a huge field": "x" * 262_145,
     "a class": "{{ a.__class__ }}",
     "a class by filter": "{{ a|attr('__class__') }}",
     "a class by subscript": "{{ a['__class__'] }}",
@@ -118,6 +118,19 @@ CUT_OFF = {
         {"l": [1] * 1_000, "b": BIG},
     ),
     "json in a loop": ("{% for a in l %}{{ l|tojson }}{% endfor %}", {"l": [1] * 10_000}),
+    "searching in a loop": ("{% for a in l %}{% if 0 in l %}{% endif %}{% endfor %}", {"l": [1] * 30_000}),
+    "searching many times": ("{% if 0 in l or 0 in l or 0 in l %}{% endif %}" * 5, {"l": [1] * 30_000}),
+    "comparing in a loop": (
+        "{% for a in l %}{% if o == p %}{% endif %}{% endfor %}",
+        {"l": [1] * 9_000, "o": {"a": list(range(3_500))}, "p": {"a": list(range(3_500))}},
+    ),
+    "capitals in a loop": (
+        "{% for a in l %}{% if b|title == 'x' %}{% endif %}{% endfor %}",
+        {"l": [1] * 500, "b": BIG},
+    ),
+    "capitals many times": ("{% if b|upper ~ b|lower ~ b|title ~ b|upper == 'x' %}{% endif %}" * 100, {"b": BIG}),
+    "slices many times": ("{% if b[1:] ~ b[2:] ~ b[3:] ~ b[4:] ~ b[5:] == 'x' %}{% endif %}" * 20, {"b": BIG}),
+    "unique in a loop": ("{% for a in l %}{% if l|unique %}{% endif %}{% endfor %}", {"l": list(range(12_000))}),
     "a joined list": ("{{ l|join('" + "-" * 64 + "') }}", {"l": [1] * 30_000}),
 }
 
