@@ -120,7 +120,7 @@ def _instants(call: Call, recipients: Sequence[RecipientRef]) -> dict[int, datet
     schedule = call.request.schedule_at
     zones: dict[int, str] = {}
     if isinstance(schedule, LocalSchedule) and schedule.timezone == "recipient":
-        facts = people.facts_for([one.id for one in recipients])
+        facts = people.facts_for([one.id for one in recipients], ())
         zones = {one.id: one.preferences.timezone or one.timezone or "UTC" for one in facts.values()}
     return {one.id: when(schedule, zones.get(one.id, "UTC"), now=call.now) for one in recipients}
 

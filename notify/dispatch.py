@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import msgspec
-from channels.send import send_page
 
 from channels.rules.sealing import seal
+from channels.send import send_page
 from channels.vocabulary import Channel, Message
 from notify import conf, record
 from notify.policy import DISPATCH_BUDGET

@@ -292,7 +292,9 @@ def _keep_clean(page: ClaimedPage, kept: Sequence[_Settled]) -> None:
     channel = Channel(page.channel or "")
     if channel is Channel.PUSH:
         devices = [one.tried.delivery.device_id for one in dead if one.tried.delivery.device_id is not None]
-        people.deactivate_devices(devices, InactiveReason.REJECTED)
+        started = min(one.tried.result.started_at for one in dead if one.tried.result is not None)
+        # A device that registered again since the request started has a new token, of which nothing is known yet.
+        people.deactivate_devices(devices, InactiveReason.REJECTED, datetime.fromtimestamp(started, UTC))
     elif channel is not Channel.IN_APP:
         people.suppress([one.tried.index for one in dead if one.tried.index], channel, SuppressionReason.HARD_BOUNCE)
 

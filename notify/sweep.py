@@ -18,6 +18,8 @@ from notify.rules.ids import ENTROPY, new_ids
 from notify.rules.routing import step_of
 from notify.store import pages, planning, upkeep
 from notify.vocabulary import NotificationStatus, PageRef, PageStep, Priority
+from preferences import store as people
+from preferences.policy import DEVICE_STALE_AFTER
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +27,8 @@ log = structlog.get_logger(__name__)
 _FORGOTTEN_AFTER = timedelta(minutes=15)
 _FORGOTTEN_UNTIL = timedelta(days=7)
 _FORGOTTEN_LIMIT = 50_000
+#: Devices cleaned in one run; the next hour goes on.
+_DEVICES_AT_ONCE = 50_000
 
 
 class Upkeep(msgspec.Struct, frozen=True):
@@ -34,6 +38,7 @@ class Upkeep(msgspec.Struct, frozen=True):
     partitions_dropped: int
     answers_forgotten: int
     rows_found_again: int
+    devices_cleaned: int
 
 
 def sweep() -> int:
@@ -80,7 +85,15 @@ def maintain() -> Upkeep:
         upkeep.drop_old_partitions(conf.RETENTION_DAYS),
         upkeep.forget_answers(conf.IDEMPOTENCY_HOURS),
         len(found),
+        _clean_devices(),
     )
+
+
+def _clean_devices() -> int:
+    """Devices that no app has confirmed for 90 days are sent to no more, and deleted after as long again."""
+    unseen_since = timezone.now() - DEVICE_STALE_AFTER
+    stale = people.deactivate_stale(unseen_since, _DEVICES_AT_ONCE)
+    return stale + people.delete_inactive(unseen_since - DEVICE_STALE_AFTER, _DEVICES_AT_ONCE)
 
 
 def _put_on_pages(groups: dict[tuple[PageStep, str | None, Priority], list[UUID]]) -> None:
