@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from config.broker import BrokerAwayError, queue_depths
-from config.slots import DIRECTORY
+from config.slots import DIRECTORY, drop_broken_files
 from notify.store.backlog import backlog
 from notify.vocabulary import Scope
 
@@ -70,10 +70,20 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
 
 
 def _exposition() -> HttpResponse:
+    try:
+        text = _text()
+    except Exception as error:  # noqa: BLE001 - a process died while it wrote; its file is given up, ours are whole
+        log.warning("metrics.broken_file", error=type(error).__name__)
+        drop_broken_files()
+        text = _text()
+    return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)
+
+
+def _text() -> bytes:
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(DIRECTORY))
     registry.register(Now())
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    return generate_latest(registry)
 
 
 def is_loopback(request: HttpRequest) -> bool:

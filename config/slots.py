@@ -42,22 +42,39 @@ def _take_slot() -> None:
     if _Slot.lock >= 0:
         os.close(_Slot.lock)  # inherited through fork: the parent still holds the lock by its own descriptor
     for number in itertools.count():
-        lock = os.open(DIRECTORY / f"slot-{number}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        lock = _try_hold(number)
+        if lock is not None:
+            _Slot.pid, _Slot.number, _Slot.lock = os.getpid(), number, lock
+            _drop_broken_files(number)
+            return
+
+
+def drop_broken_files() -> None:
+    """Give up the unreadable files of processes that have died, whose slots nobody has taken over yet."""
+    for file in DIRECTORY.glob("slot-*.lock"):
+        number = int(file.stem.removeprefix("slot-"))
+        lock = _try_hold(number)
+        if lock is not None:
+            _drop_broken_files(number)
             os.close(lock)
-            continue
-        _Slot.pid, _Slot.number, _Slot.lock = os.getpid(), number, lock
-        _drop_broken_files(number)
-        return
+
+
+def _try_hold(number: int) -> int | None:
+    """The descriptor that holds a slot's lock; None while a living process has it."""
+    lock = os.open(DIRECTORY / f"slot-{number}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
 
 
 def _drop_broken_files(number: int) -> None:
     """What a process that died in the middle of a write left unreadable is given up."""
     for file in DIRECTORY.glob(f"*_{number}.db"):
         try:
-            MmapedDict.read_all_values_from_file(str(file))
+            list(MmapedDict.read_all_values_from_file(str(file)))
         except Exception:  # noqa: BLE001 - whatever is wrong with it, the process must start
             file.unlink(missing_ok=True)
 
