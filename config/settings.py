@@ -213,3 +213,5 @@ UNFOLD = admin_site.UNFOLD
 MIDDLEWARE += ["config.admin_site.AdminPolicyMiddleware"]
 SESSION_COOKIE_AGE = 15 * 60
 SESSION_SAVE_EVERY_REQUEST = True
+# Unfold's login form does not carry where to go on.
+LOGIN_REDIRECT_URL = "admin:index"

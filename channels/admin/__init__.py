@@ -1,0 +1,5 @@
+"""The admin's pages of this app, and what the pages of all apps share (`desk`)."""
+
+from __future__ import annotations
+
+from channels.admin import providers as providers
