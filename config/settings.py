@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from config import admin_site, env
+from config.embedded import endpoints, generated_secrets
+
 # Debian's zone data may be a year behind the pinned tzdata package: without a path, zoneinfo uses the package. The
 # variable is for child processes; this one may have read the system's files already.
 os.environ["PYTHONTZPATH"] = ""
 zoneinfo.reset_tzpath(to=())
 zoneinfo.ZoneInfo.clear_cache()
-
-from config import admin_site, env
-from config.embedded import endpoints, generated_secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _ENV = env.choice(
@@ -43,7 +43,7 @@ def _secret(name: str, generated: str | None, about: str) -> str:
 
 SECRET_KEY = _secret(
     "CARILLON_SECRET_KEY",
-    SECRETS and SECRETS.secret_key,
+    SECRETS.secret_key if SECRETS is not None else None,
     "Signs sessions and user tokens, peppers the hashes of API keys: a new one makes all of them invalid",
 )
 DEBUG = False
@@ -68,13 +68,13 @@ CARILLON: dict[str, Any] = {
     ),
     "MASTER_KEYS": _secret(
         "CARILLON_MASTER_KEYS",
-        SECRETS and SECRETS.master_keys,
+        SECRETS.master_keys if SECRETS is not None else None,
         "Wrap the recipients' data keys: id:base64 of 32 bytes, separated by commas, the current one first",
     ),
     "HASH_KEY": base64.b64decode(
         _secret(
             "CARILLON_HASH_KEY",
-            SECRETS and SECRETS.hash_key,
+            SECRETS.hash_key if SECRETS is not None else None,
             "Base64 of 32 bytes by which addresses are found again; it can never be changed",
         )
     ),

@@ -225,11 +225,11 @@ def _write_notifications(page: ClaimedPage, kept: Sequence[_Settled]) -> list[Pa
         elif falls:
             falling.append(delivery.notification_id)
         elif status is not DeliveryStatus.RETRYING:
-            rolled = roll_up([status], NotificationStatus.ACCEPTED)
-            decided.setdefault(rolled, []).append(delivery.notification_id)
+            alone = roll_up([status], NotificationStatus.ACCEPTED)
+            decided.setdefault(alone, []).append(delivery.notification_id)
     falling += _roll_up(shared, falls=[name for name, falls in shared.items() if falls])
-    for status, ids in decided.items():
-        recording.set_notification_status(ids, status)
+    for rolled, ids in decided.items():
+        recording.set_notification_status(ids, rolled)
     return _fall_back(page, falling)
 
 

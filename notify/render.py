@@ -118,11 +118,12 @@ def _from_template(
 ) -> Content:
     if batch.template_version_id is None:
         raise TemplateFault("no_content", "the notification has neither template nor content")
+    locale = person.preferences.locale or person.locale
     user = {
         "user_id": person.user_id,
-        "locale": person.preferences.locale or person.locale,
+        "locale": locale,
         "timezone": person.preferences.timezone or person.timezone,
         "attributes": person.attributes,
     }
     template = facts.templates[batch.template_version_id]
-    return template.render(one.channel, user["locale"], variables, user).content
+    return template.render(one.channel, locale, variables, user).content

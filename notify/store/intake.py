@@ -9,7 +9,6 @@ from uuid import UUID
 
 import msgspec
 from django.db import connection
-from psycopg.types.json import Jsonb
 
 from channels.vocabulary import Channel
 from notify.vocabulary import NotificationStatus, Priority
@@ -91,7 +90,7 @@ def insert_batch(batch: NewBatch) -> None:
         cursor.execute(
             """INSERT INTO notify_batch (id, application_id, type_key, priority, template_version_id, channels,
                    fallback_channels, collapse_key, metadata, test, trace_id, request_id, total, created_at)
-               VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+               VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s)""",
             (
                 batch.id,
                 batch.application_id,
@@ -101,7 +100,7 @@ def insert_batch(batch: NewBatch) -> None:
                 _words(batch.channels),
                 _words(batch.fallback_channels),
                 batch.collapse_key,
-                Jsonb(batch.metadata) if batch.metadata is not None else None,
+                msgspec.json.encode(batch.metadata).decode() if batch.metadata is not None else None,
                 batch.test,
                 batch.trace_id,
                 batch.request_id,

@@ -52,9 +52,18 @@ def insert(pages: Sequence[NewPage]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             """INSERT INTO notify_page (id, step, priority, channel, ids, due_at, trace_id)
-               VALUES (%s, %s, %s, %s, %s::uuid[], coalesce(%s, now() + %s), %s)""",
+               VALUES (%s, %s, %s, %s, %s::uuid[], coalesce(%s, now() + make_interval(secs => %s)), %s)""",
             [
-                (p.id, p.step, p.priority, p.channel, id_array(p.ids), p.due_at, GRACE[p.priority], p.trace_id)
+                (
+                    p.id,
+                    p.step,
+                    p.priority,
+                    p.channel,
+                    id_array(p.ids),
+                    p.due_at,
+                    GRACE[p.priority].total_seconds(),
+                    p.trace_id,
+                )
                 for p in pages
             ],
         )
@@ -65,10 +74,11 @@ def claim(page_id: UUID, steps: Sequence[PageStep]) -> ClaimedPage | None:
     with connection.cursor() as cursor:
         cursor.execute(
             """UPDATE notify_page SET claims = claims + 1, strikes = strikes + 1,
-                      claimed_until = now() + %(lease)s, due_at = now() + %(lease)s
+                      claimed_until = now() + make_interval(secs => %(lease)s),
+                      due_at = now() + make_interval(secs => %(lease)s)
                WHERE id = %(id)s AND step = ANY(%(steps)s) AND (claimed_until IS NULL OR claimed_until < now())
                RETURNING step, priority, channel, ids, claims, trace_id, claimed_until""",
-            {"id": page_id, "lease": LEASE, "steps": [str(step) for step in steps]},
+            {"id": page_id, "lease": LEASE.total_seconds(), "steps": [str(step) for step in steps]},
         )
         row = cursor.fetchone()
     if row is None:
@@ -89,9 +99,10 @@ def hand_over(page: ClaimedPage) -> None:
     """Give a claimed page back for its next step; its worker came through, so its strikes are forgiven."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """UPDATE notify_page SET claimed_until = NULL, strikes = 0, due_at = now() + %s
+            """UPDATE notify_page SET claimed_until = NULL, strikes = 0,
+                      due_at = now() + make_interval(secs => %s)
                WHERE id = %s AND claims = %s""",
-            (GRACE[page.priority], page.page_id, page.claims),
+            (GRACE[page.priority].total_seconds(), page.page_id, page.claims),
         )
 
 
@@ -106,8 +117,9 @@ def postpone(page: ClaimedPage) -> None:
     """Keep a page of which something is in other hands; it comes back when that lease is over."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE notify_page SET claimed_until = NULL, due_at = now() + %s WHERE id = %s AND claims = %s",
-            (LEASE, page.page_id, page.claims),
+            """UPDATE notify_page SET claimed_until = NULL, due_at = now() + make_interval(secs => %s)
+               WHERE id = %s AND claims = %s""",
+            (LEASE.total_seconds(), page.page_id, page.claims),
         )
 
 
@@ -115,13 +127,13 @@ def sweep(limit: int) -> list[DuePage]:
     """Pages whose time has come, oldest first, each given a longer grace than before. Safe to run anywhere, twice."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """UPDATE notify_page SET sweeps = least(sweeps + 1, 1000), due_at = now() + CASE priority
-                      WHEN 'critical' THEN %s WHEN 'high' THEN %s WHEN 'medium' THEN %s ELSE %s END
-                      * (1 << least(sweeps::integer, %s))
+            """UPDATE notify_page SET sweeps = least(sweeps + 1, 1000), due_at = now()
+                      + make_interval(secs => CASE priority WHEN 'critical' THEN %s WHEN 'high' THEN %s
+                            WHEN 'medium' THEN %s ELSE %s END) * (1 << least(sweeps::integer, %s))
                WHERE id IN (SELECT id FROM notify_page WHERE due_at <= now() ORDER BY due_at LIMIT %s
                             FOR UPDATE SKIP LOCKED)
                RETURNING id, step, priority, channel, strikes, cardinality(ids), trace_id, sweeps - 1""",
-            (*GRACE.values(), MAX_GRACE_DOUBLINGS, limit),
+            (*(grace.total_seconds() for grace in GRACE.values()), MAX_GRACE_DOUBLINGS, limit),
         )
         rows = cursor.fetchall()
     return [

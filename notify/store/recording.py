@@ -141,7 +141,7 @@ def end_unsent(status: DeliveryStatus, reason: ReasonCode, detail: str, ids: Seq
                 **span(ids),
             },
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def expire(ids: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
@@ -155,7 +155,7 @@ def expire(ids: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
                 RETURNING id, notification_id""",
             {"sources": array(sources_of(DeliveryStatus.EXPIRED)), **span(ids)},
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def insert_attempts(attempts: Sequence[NewAttempt]) -> None:

@@ -54,21 +54,23 @@ def take_due(limit: int) -> list[DueDelivery]:
 def ensure_partitions(weeks_ahead: int) -> int:
     """Make the partitions of the coming weeks; answers how many were new."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT notify_ensure_partitions(now(), now() + %s)", (timedelta(weeks=weeks_ahead),))
+        cursor.execute("SELECT notify_ensure_partitions(now(), now() + make_interval(weeks => %s))", (weeks_ahead,))
         return int(cursor.fetchone()[0])
 
 
 def drop_old_partitions(retention_days: int) -> int:
     """Drop the weeks that ended before the retention; answers how many went."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT notify_drop_partitions(now() - %s)", (timedelta(days=retention_days),))
+        cursor.execute("SELECT notify_drop_partitions(now() - make_interval(days => %s))", (retention_days,))
         return int(cursor.fetchone()[0])
 
 
 def forget_answers(hours: int) -> int:
     """Remove idempotency keys older than their window."""
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM notify_idempotency_key WHERE created_at < now() - %s", (timedelta(hours=hours),))
+        cursor.execute(
+            "DELETE FROM notify_idempotency_key WHERE created_at < now() - make_interval(hours => %s)", (hours,)
+        )
         return int(cursor.rowcount)
 
 
@@ -77,8 +79,8 @@ def forgotten(older_than: timedelta, newer_than: timedelta, limit: int) -> list[
     with connection.cursor() as cursor:
         cursor.execute(
             """WITH held AS (SELECT unnest(ids) AS id FROM notify_page),
-                    span AS (SELECT notify_first_id(now() - %(newer)s) AS low,
-                                    notify_first_id(now() - %(older)s) AS high)
+                    span AS (SELECT notify_first_id(now() - make_interval(secs => %(newer)s)) AS low,
+                                    notify_first_id(now() - make_interval(secs => %(older)s)) AS high)
                (SELECT n.id, 'plan', NULL, n.priority FROM notify_notification n, span
                 WHERE n.id BETWEEN span.low AND span.high AND n.status IN ('accepted', 'scheduled')
                   AND NOT EXISTS (SELECT 1 FROM held WHERE held.id = n.id)
@@ -93,7 +95,7 @@ def forgotten(older_than: timedelta, newer_than: timedelta, limit: int) -> list[
                        OR (d.status = 'sending' AND d.lease_until < now()))
                   AND NOT EXISTS (SELECT 1 FROM held WHERE held.id = d.id)
                 LIMIT %(limit)s)""",
-            {"newer": newer_than, "older": older_than, "limit": limit},
+            {"newer": newer_than.total_seconds(), "older": older_than.total_seconds(), "limit": limit},
         )
         return [Forgotten(row[0], PageStep(row[1]), row[2], Priority(row[3])) for row in cursor.fetchall()]
 
