@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,23 +37,6 @@ def server_account() -> Account | None:
         return None
     nobody = pwd.getpwnam("nobody")
     return Account(nobody.pw_uid, nobody.pw_gid)
-
-
-def place_for(account: Account | None, home: Path, recorded: str) -> Path:
-    """A folder that the servers' account can reach: the recorded one, the home, or one of its own.
-
-    A root's home is often closed to everybody else (`/root`). Then the data go to a private folder under
-    `/var/tmp`, which outlives a restart of the machine, or else under the temporary folder.
-    """
-    for known in (Path(recorded) if recorded else home, home):
-        if known.is_dir() and (account is None or account.can_enter(known)):
-            return known
-    for parent in ("/var/tmp", tempfile.gettempdir(), "/tmp"):  # noqa: S108  mkdtemp makes a private folder
-        if Path(parent).is_dir() and account and account.can_enter(Path(parent)):
-            own = Path(tempfile.mkdtemp(prefix="carillon-", dir=parent))
-            own.chmod(0o711)
-            return own
-    return home
 
 
 def give(path: Path, account: Account | None) -> None:

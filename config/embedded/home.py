@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,10 +78,7 @@ def prepared(root: Path) -> Home:
     """A home whose folders exist and can be written by this user."""
     home = Home(root)
     try:
-        if not root.exists():
-            root.mkdir(parents=True)
-            # The servers of root run as another account, which has to pass through; what is inside is closed.
-            root.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        _make(root)
         for folder in (home.logs, home.keeper_lock.parent):
             folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
@@ -88,6 +86,14 @@ def prepared(root: Path) -> Home:
     if not all(os.access(folder, os.W_OK) for folder in (root, home.logs, home.keeper_lock.parent)):
         raise _unwritable(root, PermissionError(13, "it belongs to another user"))
     return home
+
+
+def _make(root: Path) -> None:
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        root.mkdir()
+        # The servers of root run as another account, which has to pass through; what is inside is closed.
+        root.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 def _unwritable(root: Path, error: OSError) -> env.ConfigurationError:

@@ -16,11 +16,12 @@ from select import select
 from time import monotonic, strftime
 
 from config.embedded import record
-from config.embedded.account import place_for, server_account
+from config.embedded.account import server_account
 from config.embedded.choices import read_choices
 from config.embedded.home import Home, prepared
 from config.embedded.keeping import Kept
 from config.embedded.locks import FileLock
+from config.embedded.place import place_for
 from config.embedded.postgres import Postgres
 from config.embedded.server import Server, Site
 from config.embedded.valkey import Valkey
@@ -43,7 +44,13 @@ class Keeper:
         servers: tuple[Server, ...] = (Postgres(site), Valkey(site))
         self._record = record.Record(os.getpid(), str(place), {each.name: _before(written, each) for each in servers})
         self._kept = [
-            Kept(each, self._record.servers[each.name], FileLock(home.users_lock(each.name)), grace=grace)
+            Kept(
+                each,
+                self._record.servers[each.name],
+                FileLock(home.users_lock(each.name)),
+                grace=grace,
+                publish=self._publish,
+            )
             for each in servers
         ]
         self._alarm = _alarm_clock()

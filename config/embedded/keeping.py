@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 
 from config.embedded.locks import FileLock
 from config.embedded.record import ServerState
@@ -19,11 +20,14 @@ SETTLED = 10.0
 class Kept:
     """One server and what is known of its users."""
 
-    def __init__(self, server: Server, state: ServerState, users: FileLock, *, grace: float) -> None:
+    def __init__(
+        self, server: Server, state: ServerState, users: FileLock, *, grace: float, publish: Callable[[], None]
+    ) -> None:
         self.state = state
         self._server = server
         self._users = users
         self._grace = grace
+        self._publish = publish
         self._process: subprocess.Popen[bytes] | None = None
         self._prepared = False
         self._was_ready = False
@@ -93,7 +97,8 @@ class Kept:
             self.state.ready, self.state.problem, self.state.cure = True, "", ""
             self._was_ready, self._ready_since = True, now
             return True
-        return self._stop_when_unused(now)
+        self._stop_when_unused(now)
+        return False
 
     def _start(self) -> None:
         if not self._prepared:
@@ -117,17 +122,18 @@ class Kept:
             self.state.problem = f"it ended {self._failures} times, the last time with {code}"
             self.state.cure = "See the logs of this home"
 
-    def _stop_when_unused(self, now: float) -> bool:
+    def _stop_when_unused(self, now: float) -> None:
         if not self._users.try_hold():
             self._unused_since = None
-            return False
+            return
         if self._unused_since is None:
             self._unused_since = now
-        stopping = now - self._unused_since >= self._grace
-        if stopping:  # while we hold the lock nobody can begin to use what is about to go
+        if (
+            now - self._unused_since >= self._grace
+        ):  # while we hold the lock nobody begins to use what is about to go; then everybody can see it
             self.stop()
+            self._publish()
         self._users.release()
-        return stopping
 
     def _gone(self) -> None:
         self._process = None

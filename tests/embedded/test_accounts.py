@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from config.embedded.account import Account, place_for, server_account
+from config.embedded.account import Account, server_account
 from config.embedded.home import REPOSITORY, Home
+from config.embedded.place import place_for
 from config.embedded.programs import Candidate, postgres_candidates, usable, valkey_candidates
 from tests.embedded.conftest import Lodging, answers, ask, wait_until
 
@@ -56,7 +57,20 @@ def test_a_home_that_nobody_can_reach_keeps_its_data_in_a_private_folder_elsewhe
 
 
 @as_root
-def test_a_home_that_nobody_can_reach_keeps_its_data_itself(open_folder: Path) -> None:
+def test_data_of_a_temporary_home_that_is_gone_are_cleared_away(tmp_path: Path) -> None:
+    homes = [tmp_path / "gone", tmp_path / "there"]
+    for home in homes:
+        home.mkdir(mode=0o700)
+    gone, there = (place_for(server_account(), home, "") for home in homes)
+    homes[0].rmdir()
+    third = place_for(server_account(), tmp_path / "third", "")
+    assert [place.exists() for place in (gone, there, third)] == [False, True, True]
+    for place in (there, third):
+        shutil.rmtree(place)
+
+
+@as_root
+def test_a_home_that_everybody_can_reach_keeps_its_data_itself(open_folder: Path) -> None:
     assert place_for(server_account(), open_folder, "") == open_folder
     assert place_for(server_account(), open_folder, str(open_folder / "gone")) == open_folder
 
