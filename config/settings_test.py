@@ -6,4 +6,4 @@ from config.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 #: Nobody has collected static files: whitenoise finds them in the packages, and would warn of the missing folder.
-STATIC_ROOT = None
+STATIC_ROOT = None  # type: ignore[assignment]  # Django takes None; the setting above is a path
