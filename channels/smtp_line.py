@@ -21,6 +21,7 @@ from channels.vocabulary import SendOutcome
 _GO_AHEAD = 354
 _CLOSING = 421
 _SUCCESS = 2
+_REFUSALS = (4, 5)
 #: A line that begins with a dot gets another (RFC 5321 4.5.2): a lone dot is the end.
 _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 
@@ -122,18 +123,18 @@ class Line:
             smtp.send(_LEADING_DOT.sub(b"..", content) + b".\r\n")
             _be_patient(smtp, until)
             code, text = smtp.getreply()
-        except (smtplib.SMTPException, OSError) as fault:
+        except (smtplib.SMTPException, OSError):
             self._lose()
-            timed_out = meaning is _UNKNOWN and isinstance(fault, TimeoutError)
+            timed_out = meaning is _UNKNOWN and time.monotonic() >= until
             return Meaning(SendOutcome.AMBIGUOUS, "timeout") if timed_out else meaning
         if code // 100 != _SUCCESS:
-            return self._refused(code, text)
+            return self._refused(code, text, unclear=_UNKNOWN)
         self.accepted_as = text.decode("ascii", "replace")[:100]
         return Meaning(SendOutcome.ACCEPTED, "")
 
-    def _refused(self, code: int, text: bytes) -> Meaning:
-        """What a refusal means; the connection is made ready for the next mail."""
-        meaning = meaning_of(code, text.decode("latin-1"))
+    def _refused(self, code: int, text: bytes, *, unclear: Meaning = _NOT_SENT) -> Meaning:
+        """What a refusal means (`unclear` when it is none); the connection is made ready for the next mail."""
+        meaning = meaning_of(code, text.decode("latin-1")) if code // 100 in _REFUSALS else unclear
         if code == _CLOSING or code < 0:
             self._lose()
         elif self._smtp is not None:

@@ -7,6 +7,7 @@ A local part that begins with a word of REFUSALS gets that answer: `lab-unknown@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -18,6 +19,8 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from config.lab.ledger import Ledger, content_hash
 
 USERNAME, PASSWORD = "lab", "lab-password"
+
+logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd warns of its own deprecations at every login
 
 REFUSALS = {
     "lab-unknown": "550 5.1.1 The email account that you tried to reach does not exist",
@@ -90,8 +93,8 @@ def mail_server(sink: MailSink, *, certificate: Path, key: Path) -> SMTP:
 
 def _authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, auth_data: object) -> AuthResult:
     del server, session, envelope, mechanism
-    right = LoginPassword(USERNAME.encode(), PASSWORD.encode())
-    return AuthResult(success=auth_data == right)
+    right = auth_data == LoginPassword(USERNAME.encode(), PASSWORD.encode())
+    return AuthResult(success=right, handled=right)  # not handled: aiosmtpd answers 535 itself
 
 
 def _file_name(address: str) -> str:
