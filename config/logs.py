@@ -29,27 +29,29 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 class _Lines:
     """Writes whole lines. A reader that has gone away must not take a worker with it."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    stream: BinaryIO
 
     def msg(self, line: str) -> None:
         """One write and one flush: lines of several threads do not mix."""
         try:
-            self._stream.write(line.encode("utf-8", "backslashreplace") + b"\n")
-            self._stream.flush()
+            self.stream.write(line.encode("utf-8", "backslashreplace") + b"\n")
+            self.stream.flush()
         except (OSError, ValueError):
             return
 
     debug = info = warning = error = critical = exception = log = msg
 
 
+#: The one output of this process: loggers that were made before `install` hold it too.
+_out = _Lines()
+
+
 class _Bridge(logging.Handler):
     """Takes what libraries log through the standard library the same way as our own events."""
 
-    def __init__(self, processors: list[Processor], lines: _Lines) -> None:
+    def __init__(self, processors: list[Processor]) -> None:
         super().__init__()
         self._processors = processors
-        self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
         """Render a record; a broken one is told as such instead of raising into the library."""
@@ -58,8 +60,8 @@ class _Bridge(logging.Handler):
             event["exc_info"] = record.exc_info
         rendered: Any = event
         for processor in self._processors:
-            rendered = processor(self._lines, record.levelname.lower(), rendered)
-        self._lines.msg(rendered)
+            rendered = processor(_out, record.levelname.lower(), rendered)
+        _out.msg(rendered)
 
 
 def configure(options: Mapping[str, str]) -> None:
@@ -83,14 +85,14 @@ def install(level: str, stream: BinaryIO, *, terminal: bool) -> None:
         _mask_fields,
         render,
     ]
-    lines = _Lines(stream)
+    _out.stream = stream
     structlog.configure(
         processors=[structlog.processors.add_log_level, *shared],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=lambda *_: lines,
+        logger_factory=lambda *_: _out,
         cache_logger_on_first_use=True,
     )
-    _take_over_standard_logging(_Bridge(shared, lines), threshold)
+    _take_over_standard_logging(_Bridge(shared), threshold)
 
 
 def _leave_alone(**_: Any) -> None:

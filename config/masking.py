@@ -24,7 +24,10 @@ _BEARER = re.compile(r"\b(bearer|basic|key)([ =]+)[A-Za-z0-9._~+/-]{8,}=*", re.I
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.?[A-Za-z0-9_-]*")
 #: Push tokens and whatever else is long and random: their first 20 characters tell them apart (requirement R074).
 _LONG = re.compile(
-    r"\b(?:[0-9a-fA-F]{44}|[A-Za-z0-9_-]{8,}:[A-Za-z0-9_-]{32}|[A-Za-z0-9+/_-]{60})[A-Za-z0-9+/_:=-]{20,}"
+    r"\b(?:[0-9a-fA-F]{64,}"
+    r"|[A-Za-z0-9_-]{8,}:[A-Za-z0-9_-]{50,}"
+    r"|(?=[A-Za-z0-9_-]*[0-9])(?=[A-Za-z0-9_-]*[A-Z])[A-Za-z0-9_-]{40,}"
+    r"|[A-Za-z0-9+/_-]{80,})[A-Za-z0-9+/_:=-]*"
 )
 #: PostgreSQL repeats values of the row in these lines of its errors.
 _ROW = re.compile(r"(DETAIL|CONTEXT|HINT): .*?(?=\\n|\n|\"|$)")

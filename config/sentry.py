@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
 from sentry_sdk.integrations.logging import LoggingIntegration
@@ -12,8 +12,27 @@ from structlog.contextvars import get_contextvars
 
 from config.masking import mask_all
 
+if TYPE_CHECKING:
+    from sentry_sdk._types import DataCollectionUserOptions
+
 #: Parts of a report that hold what a caller sent.
 _DROPPED_OF_REQUEST = ("data", "cookies", "query_string", "env")
+
+
+#: The SDK collects nothing of its own accord (the successor of `send_default_pii=False`, and stricter).
+_NOTHING: DataCollectionUserOptions = {
+    "user_info": False,
+    "cookies": {"mode": "off"},
+    "http_headers": {"request": {"mode": "off"}},
+    "http_bodies": [],
+    "url_query_params": {"mode": "off"},
+    "graphql": {"document": False, "variables": False},
+    "gen_ai": {"inputs": False, "outputs": False},
+    "database_query_data": False,
+    "queues": False,
+    "stack_frame_variables": False,
+    "frame_context_lines": 0,
+}
 
 
 def start(dsn: str, *, release: str, transport: type[Transport] | Transport | None = None) -> bool:
@@ -24,9 +43,7 @@ def start(dsn: str, *, release: str, transport: type[Transport] | Transport | No
         dsn=dsn,
         release=release,
         transport=transport,
-        send_default_pii=False,
-        include_local_variables=False,
-        include_source_context=False,
+        data_collection=_NOTHING,
         max_request_body_size="never",
         max_breadcrumbs=20,
         traces_sample_rate=0.0,
