@@ -60,6 +60,7 @@ VIOLATIONS = [
     ("8", "notify.dispatch", "channels.registry"),
     ("8", "notify.api.reading", "channels.redis_state"),
     ("8b", "notify.plan", "preferences.models"),
+    ("8c", "preferences.register", "channels.send"),
     ("9", "notify.rules.backoff", "notify.rules.outcome"),
 ]
 
