@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import current_app
 from kombu import Connection
 from kombu.exceptions import KombuError, OperationalError
@@ -9,7 +11,7 @@ from kombu.exceptions import KombuError, OperationalError
 from celeryconfig import queue_names
 
 #: Seconds an onlooker waits: a health check has to answer while the broker does not.
-_PATIENCE = 1.0
+_PATIENCE = 1
 
 
 class BrokerAwayError(Exception):
@@ -42,7 +44,7 @@ def _connection() -> Connection:
 def _depths(connection: Connection) -> dict[str, int]:
     """A passive look at each. RabbitMQ closes the channel on one that is missing: the next look opens another."""
     depths = dict.fromkeys(queue_names(), 0)
-    channel = connection.channel()
+    channel: Any = connection.channel()
     for queue in depths:
         try:
             depths[queue] = int(channel.queue_declare(queue=queue, passive=True).message_count)

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any, BinaryIO
+from typing import IO, Any, cast
 
 import msgspec
 import sentry_sdk
@@ -29,7 +29,7 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 class _Lines:
     """Writes whole lines. A reader that has gone away must not take a worker with it."""
 
-    stream: BinaryIO
+    stream: IO[bytes]
 
     def msg(self, line: str) -> None:
         """One write and one flush: lines of several threads do not mix."""
@@ -68,11 +68,11 @@ def configure(options: Mapping[str, str]) -> None:
     """Django's LOGGING_CONFIG: called once per process with settings.LOGGING."""
     stream = sys.__stdout__
     assert stream is not None, "stdout is closed"
-    install(options["level"], stream.buffer, terminal=stream.isatty())
+    install(options["level"], cast("IO[bytes]", stream.buffer), terminal=stream.isatty())
     setup_logging.connect(_leave_alone)
 
 
-def install(level: str, stream: BinaryIO, *, terminal: bool) -> None:
+def install(level: str, stream: IO[bytes], *, terminal: bool) -> None:
     """Send everything of `level` and above to `stream`."""
     render = _render_for_people() if terminal else _render_json
     threshold = logging.getLevelNamesMapping()[level.upper()]

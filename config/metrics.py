@@ -81,7 +81,7 @@ def _exposition() -> HttpResponse:
 
 def _text() -> bytes:
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(DIRECTORY))
+    MultiProcessCollector(registry, path=str(DIRECTORY))  # type: ignore[no-untyped-call]
     registry.register(Now())
     return generate_latest(registry)
 

@@ -74,9 +74,9 @@ def _drop_broken_files(number: int) -> None:
     """What a process that died in the middle of a write left unreadable is given up."""
     for file in DIRECTORY.glob(f"*_{number}.db"):
         try:
-            list(MmapedDict.read_all_values_from_file(str(file)))
+            list(MmapedDict.read_all_values_from_file(str(file)))  # type: ignore[no-untyped-call]
         except Exception:  # noqa: BLE001 - whatever is wrong with it, the process must start
             file.unlink(missing_ok=True)
 
 
-values.ValueClass = values.MultiProcessValue(_slot)
+values.ValueClass = values.MultiProcessValue(_slot)  # type: ignore[no-untyped-call]

@@ -50,7 +50,7 @@ class NotificationsView(APIView):
     scopes: ClassVar[dict[str, str]] = {"GET": Scope.READ.value, "POST": Scope.SEND.value}
     queries: ClassVar[dict[str, type]] = {"GET": reading.ListQuery}
     bodies: ClassVar[dict[str, type]] = {"POST": SendRequest}
-    headers: ClassVar[dict[str, tuple[str, ...]]] = {"POST": ("Idempotency-Key", "X-Idempotency-Key")}
+    header_parameters: ClassVar[dict[str, tuple[str, ...]]] = {"POST": ("Idempotency-Key", "X-Idempotency-Key")}
     answers: ClassVar[dict[str, dict[int, Any]]] = {"GET": {200: NotificationList}, "POST": {202: Accepted}}
     refusals: ClassVar[dict[str, dict[int, tuple[str, ...]]]] = {
         "POST": {

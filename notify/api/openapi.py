@@ -136,7 +136,7 @@ def _parameters(view: APIView, path: str, method: str) -> list[dict[str, Any]]:
     if query is not None:
         properties = schema_of(query)["properties"]
         parameters += [{"name": name, "in": "query", "schema": shape} for name, shape in properties.items()]
-    headers: tuple[str, ...] = _declared(view, "headers", method) or ()
+    headers: tuple[str, ...] = _declared(view, "header_parameters", method) or ()
     return parameters + [{"name": name, "in": "header", "schema": {"type": "string"}} for name in headers]
 
 

@@ -112,14 +112,14 @@ def expire_key(key_id: int, at: datetime) -> bool:
             "UPDATE notify_api_key SET expires_at = least(expires_at, %s) WHERE id = %s AND revoked_at IS NULL",
             (at, key_id),
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def revoke_key(key_id: int) -> bool:
     """End a key now and for good; False for one that was revoked before, or is unknown."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE notify_api_key SET revoked_at = now() WHERE id = %s AND revoked_at IS NULL", (key_id,))
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def set_application_disabled(application_id: int, *, disabled: bool) -> bool:
@@ -130,4 +130,4 @@ def set_application_disabled(application_id: int, *, disabled: bool) -> bool:
                WHERE id = %s AND (disabled_at IS NULL) = %s""",
             (disabled, application_id, disabled),
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)

@@ -170,7 +170,8 @@ def _list(filters: Filters, limit: int, scan: int) -> list[tuple[Any, ...]]:
                 "limit": limit + 1,
             },
         )
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def _listed(row: tuple[Any, ...]) -> ListedRow:

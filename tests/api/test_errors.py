@@ -8,8 +8,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 
-from notify.api import reading
-from notify.store import keys
+from notify.store import keys, reading
 from tests.factories import Api
 
 PATH = "/v1/notifications"
@@ -49,7 +48,7 @@ def assert_problem(answer: Any, status: int, code: str) -> None:
 def test_every_exception_becomes_a_problem(
     api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, code: str
 ) -> None:
-    monkeypatch.setattr(reading.reading, "page", raising(error))
+    monkeypatch.setattr(reading, "page", raising(error))
     answer = api.get(PATH)
     assert_problem(answer, status, code)
     assert "secret" not in answer.content.decode()

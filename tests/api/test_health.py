@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import OperationalError
+from django.db.migrations.executor import MigrationExecutor
+from kombu import Connection
 
 import celeryconfig
 from channels import redis_state
@@ -80,7 +82,7 @@ def test_missing_migrations_are_told_until_they_are_applied(
     stranger: Api, every_pool_works: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health._Schema, "is_current", False)
-    monkeypatch.setattr(health.MigrationExecutor, "migration_plan", lambda *_: [("one", False)])
+    monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda *_: [("one", False)])
     told = stranger.get("/readyz").json()["dependencies"]["migrations"]
     assert told == {"status": "down", "detail": "1 not applied; run manage.py migrate"}
     monkeypatch.undo()
@@ -92,7 +94,7 @@ def test_a_broker_that_is_away_is_named_within_two_seconds(
     stranger: Api, every_pool_works: None, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setattr(
-        broker, "_connection", lambda: broker.Connection(url, connect_timeout=1, transport_options={"max_retries": 1})
+        broker, "_connection", lambda: Connection(url, connect_timeout=1, transport_options={"max_retries": 1})
     )
     started = time.monotonic()
     body = stranger.get("/readyz").json()

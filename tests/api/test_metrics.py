@@ -12,9 +12,11 @@ import pytest
 from django.conf import settings
 from django.test import RequestFactory
 from django.utils import timezone
+from kombu import Connection
 from prometheus_client import Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from celeryconfig import queue_names
 from channels.vocabulary import Channel
 from config import broker, slots
 from config.metrics import is_loopback
@@ -109,12 +111,12 @@ def test_dead_letters_and_waiting_pages_are_seen_at_the_scrape(stranger: Api) ->
 def test_every_queue_has_its_depth(stranger: Api) -> None:
     seen = exposed(stranger)
     assert {name for name in seen if name.startswith("queue_depth")} == {
-        f'queue_depth{{queue="{queue}"}}' for queue in broker.queue_names()
+        f'queue_depth{{queue="{queue}"}}' for queue in queue_names()
     }
 
 
 def test_with_the_broker_away_the_rest_is_still_told(stranger: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker, "_connection", lambda: broker.Connection("redis://127.0.0.1:1/0", connect_timeout=1))
+    monkeypatch.setattr(broker, "_connection", lambda: Connection("redis://127.0.0.1:1/0", connect_timeout=1))
     seen = exposed(stranger)
     assert "notification_dlq_depth" in seen
     assert not any(name.startswith("queue_depth") for name in seen)
@@ -171,8 +173,8 @@ def counting(home: Path, how: str = "alone") -> list[int]:
 
 def total(home: Path) -> float:
     files = [str(file) for file in (home / "metrics").glob("counter_*.db")]
-    merged = MultiProcessCollector.merge(files)
-    return sum(sample.value for one in merged if one.name == "notification_delivery" for sample in one.samples)
+    merged = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+    return float(sum(sample.value for one in merged if one.name == "notification_delivery" for sample in one.samples))
 
 
 def test_a_process_takes_over_the_slot_of_one_that_ended_and_counts_on(tmp_path: Path) -> None:

@@ -153,7 +153,8 @@ def test_the_list_is_filtered(api: Api, three: list[str], query: str, found: lis
 
 
 def test_the_cursor_leads_through_the_whole_list(api: Api, three: list[str]) -> None:
-    seen, cursor = [], ""
+    seen: list[str] = []
+    cursor: str | None = ""
     for _ in range(3):
         answer = api.get(f"{PATH}?limit=1&cursor={cursor}").json()
         seen += [one["id"] for one in answer["data"]]
