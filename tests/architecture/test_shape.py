@@ -31,6 +31,8 @@ NO_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "
 NO_VERB = "process"
 #: Names that Django looks for.
 THEIR_NAMES = {"handler400", "handler403", "handler404", "handler500"}
+#: Says by itself why: a library without types was called. Every other directive needs words.
+SELF_EXPLAINING = "type: ignore[no-untyped-call]"
 REASON = re.compile(r"(?:# noqa: [A-Z0-9, ]+|# type: ignore\[[a-z, -]+\])(?P<reason>.*)")
 
 
@@ -181,7 +183,9 @@ def test_whoever_silences_a_checker_says_why() -> None:
 def is_unreasoned(comment: str, above: str) -> bool:
     """The reason stands behind the directive, or as a comment of its own on the line above."""
     directive = REASON.search(comment)
-    return directive is not None and len(directive["reason"].strip(" -#")) < 4 and len(above) < 6
+    if directive is None or SELF_EXPLAINING in comment:
+        return False
+    return len(directive["reason"].strip(" -#")) < 4 and len(above) < 6
 
 
 def test_channels_is_our_package_and_not_the_one_on_pypi() -> None:
