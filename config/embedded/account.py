@@ -27,7 +27,9 @@ class Account:
     def can_enter(self, folder: Path) -> bool:
         """Whether this account gets there, asked of the kernel and not worked out from modes."""
         probe = ["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)]
-        answer = subprocess.run(probe, cwd="/", check=False, capture_output=True, **self.identity())  # noqa: S603
+        answer = subprocess.run(  # noqa: S603  a fixed command
+            probe, cwd="/", check=False, capture_output=True, **self.identity()
+        )
         return answer.returncode == 0
 
 

@@ -40,7 +40,7 @@ class Supervisor:
             end.setblocking(False)
         signal.set_wakeup_fd(self._ring.fileno(), warn_on_full_buffer=False)
         self._handlers = {number: signal.signal(number, self._stop_asked) for number in _STOPPING}
-        self._handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda number, frame: None)  # noqa: ARG005
+        self._handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _only_wake)
         self._selector.register(self._alarm, selectors.EVENT_READ, "")
         return self
 
@@ -145,3 +145,8 @@ class Supervisor:
     def _stop_asked(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self._requests += 1
+
+
+def _only_wake(number: int, frame: FrameType | None) -> None:
+    """A signal that has a handler reaches the wake-up descriptor; nothing else is wanted of this one."""
+    del number, frame
