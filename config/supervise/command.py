@@ -49,11 +49,13 @@ def main() -> int:
         _refuse_busy(sizes.port)
         table = children(POOLS, sizes)
         lines = Lines([MIGRATE.name, *(child.name for child in table)], fd=1, coloured=is_coloured())
+        lines.say("starting; the first time takes a little longer")
         endpoints()
         with Supervisor(REPOSITORY, lines, grace=WORKER_GRACE) as supervisor:
             if not supervisor.run_once(MIGRATE):
                 lines.say("the tables could not be brought up to date; nothing was started")
                 return 1
+            lines.say(f"the tables are up to date; starting {len(table)} processes")
             supervisor.run(table, Look(home, sizes.port, supervisor, lines).look)
             lines.say("stopping")
         home.up.unlink(missing_ok=True)
