@@ -5,16 +5,17 @@ from __future__ import annotations
 import secrets
 import time
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
 
 from channels.rules.sealing import seal
 from channels.send import send_page
-from channels.vocabulary import Channel, Message
+from channels.vocabulary import Channel
 from notify import conf, record
 from notify.policy import DISPATCH_BUDGET
+from notify.record import Tried
 from notify.rules.ready import Reach, Ready, message_for, unpack
 from notify.store import pages, sending
 from notify.vocabulary import ClaimedPage, PageRef, PageStep, ReasonCode
@@ -35,46 +36,41 @@ def dispatch_page(page_id: UUID, sealed: str) -> list[PageRef]:
     page = pages.claim(page_id, (PageStep.SEND,))
     if page is None:
         return []
-    ready = {one.id: one for one in unpack(conf.KEYRING.unseal_blob(b64decode(sealed), _place(page)))}
-    mine = [one for one in page.ids if one in ready]
+    ready = unpack(conf.KEYRING.unseal_blob(b64decode(sealed), _place(page)))
     token = secrets.randbits(_TOKEN_BITS)
-    claimed = sending.claim_deliveries(page, mine, token) if mine else []
-    tries = _prepare(page, claimed, ready)
-    messages = [one.message for one in tries if one.message is not None]
+    claimed = sending.claim_deliveries(page, [one.id for one in ready], token) if ready else []
+    tried = _prepare(page, claimed, ready)
+    _send(Channel(page.channel or ""), tried)
+    return record.record_page(page, token, tried)
+
+
+def _send(channel: Channel, tried: Sequence[Tried]) -> None:
+    """Offer what has a message to the providers, and keep each answer."""
+    asked = [one for one in tried if one.message is not None]
+    if not asked:
+        return
     deadline = time.monotonic() + DISPATCH_BUDGET.total_seconds()
-    results = {r.id: r for r in send_page(Channel(page.channel or ""), messages, deadline=deadline)} if messages else {}
-    return record.record_page(
-        page,
-        token,
-        [record.Tried(one.delivery, results.get(one.delivery.id), one.refused, one.ready, one.index) for one in tries],
-    )
-
-
-class _Try(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A claimed delivery with the message to send, or the reason why it must not be sent after all."""
-
-    delivery: sending.ClaimedDelivery
-    ready: Ready
-    message: Message | None = None
-    refused: ReasonCode | None = None
-    #: Blind index of the address, for suppression when it bounces.
-    index: bytes = b""
+    messages = [one.message for one in asked if one.message is not None]
+    for one, result in zip(asked, send_page(channel, messages, deadline=deadline), strict=True):
+        one.result = result
 
 
 def _place(page: ClaimedPage) -> bytes:
     return b"page:" + page.page_id.bytes
 
 
-def _prepare(page: ClaimedPage, claimed: Sequence[sending.ClaimedDelivery], ready: Mapping[UUID, Ready]) -> list[_Try]:
+def _prepare(page: ClaimedPage, claimed: Sequence[sending.ClaimedDelivery], ready: Sequence[Ready]) -> list[Tried]:
     """Check every claimed delivery against the facts of this moment, and address what may go."""
     facts = people.facts_for([one.recipient_id for one in claimed], (Channel(page.channel or ""),)) if claimed else {}
-    return [_aim(page, one, ready[one.id], facts.get(one.recipient_id)) for one in claimed]
+    # Integers: a UUID computes its hash in Python, each time anew.
+    words = {one.id.int: one for one in ready}
+    return [_aim(page, one, words[one.id.int], facts.get(one.recipient_id)) for one in claimed]
 
 
-def _aim(page: ClaimedPage, delivery: sending.ClaimedDelivery, ready: Ready, facts: RecipientFacts | None) -> _Try:
+def _aim(page: ClaimedPage, delivery: sending.ClaimedDelivery, ready: Ready, facts: RecipientFacts | None) -> Tried:
     """Never after no: the same verdict as at planning, on what is true now."""
     if facts is None:
-        return _Try(delivery=delivery, ready=ready, refused=ReasonCode.USER_ERASED)
+        return Tried(delivery=delivery, ready=ready, refused=ReasonCode.USER_ERASED)
     channel = Channel(page.channel or "")
     answer = verdict(
         facts,
@@ -84,7 +80,7 @@ def _aim(page: ClaimedPage, delivery: sending.ClaimedDelivery, ready: Ready, fac
         mandatory=ready.mandatory,
     )
     if isinstance(answer, Deny):
-        return _Try(delivery=delivery, ready=ready, refused=ReasonCode(answer.reason))
+        return Tried(delivery=delivery, ready=ready, refused=ReasonCode(answer.reason))
     return _address(page, channel, delivery, ready, facts)
 
 
@@ -94,13 +90,13 @@ def _address(
     delivery: sending.ClaimedDelivery,
     ready: Ready,
     facts: RecipientFacts,
-) -> _Try:
+) -> Tried:
     """The message to the address as it is now; a device that has gone meanwhile is no device."""
     key = people.data_key(facts.wrapped_key, facts.id)
     endpoint = people.endpoint(facts, channel, delivery.device_id)
     if endpoint is None and channel is not Channel.IN_APP:
         gone = ReasonCode.NO_DEVICE if channel is Channel.PUSH else ReasonCode.NO_ADDRESS
-        return _Try(delivery=delivery, ready=ready, refused=gone)
+        return Tried(delivery=delivery, ready=ready, refused=gone)
     entry = channel is Channel.IN_APP
     reach = Reach(
         notification_id=delivery.notification_id,
@@ -112,7 +108,7 @@ def _address(
         expires_at=delivery.expires_at.timestamp() if delivery.expires_at is not None else None,
         trace_id=page.trace_id,
     )
-    return _Try(
+    return Tried(
         delivery=delivery,
         ready=ready,
         message=message_for(channel, ready, reach),

@@ -11,7 +11,6 @@ from django.db import transaction
 
 from channels.vocabulary import Channel
 from notify.rules.ids import sibling_ids
-from notify.rules.lifecycle import roll_up
 from notify.rules.planning import PlannedDelivery, Told, plan, plan_fallback
 from notify.store import pages, planning, types
 from notify.vocabulary import ClaimedPage, DeliveryStatus, NotificationStatus, PageRef, PageStep, TypeRow
@@ -80,26 +79,38 @@ def _decide(
     facts: _Facts, decide: Callable[[Told, RecipientFacts], list[PlannedDelivery]]
 ) -> dict[UUID, list[PlannedDelivery]]:
     """The deliveries of each notification of the page."""
+    policies = {key: _policy(kind) for key, kind in facts.types.items()}
     return {
-        one.id: decide(_told(one, facts), facts.people[one.recipient_id])
+        one.id: decide(_told(one, facts, policies[one.type_key]), facts.people[one.recipient_id])
         for one in facts.waiting
         if one.recipient_id in facts.people
     }
 
 
-def _told(one: planning.PendingNotification, facts: _Facts) -> Told:
+class _Policy(msgspec.Struct, frozen=True):
+    """What a type says, in the words of the rules: read once for a page."""
+
+    category: Category
+    mandatory: bool
+    channels: list[Channel]
+
+
+def _policy(kind: TypeRow) -> _Policy:
+    return _Policy(Category(kind.category), kind.mandatory, [Channel(word) for word in kind.channels])
+
+
+def _told(one: planning.PendingNotification, facts: _Facts, policy: _Policy) -> Told:
     batch = facts.batches[one.batch_id]
-    kind = facts.types[one.type_key]
-    tried = facts.tried.get(one.id, [])
+    tried = facts.tried.get(one.id, ()) if facts.tried else ()
     return Told(
         id=one.id,
         recipient_id=one.recipient_id,
         type_key=one.type_key,
-        category=Category(kind.category),
-        mandatory=kind.mandatory,
+        category=policy.category,
+        mandatory=policy.mandatory,
         priority=one.priority,
         expires_at=one.expires_at,
-        channels=one.channels or batch.channels or [Channel(word) for word in kind.channels],
+        channels=one.channels or batch.channels or policy.channels,
         fallback_channels=batch.fallback_channels,
         tried=tried,
         planned_before=len(tried),
@@ -129,14 +140,17 @@ def _settle(facts: _Facts, decided: dict[UUID, list[PlannedDelivery]]) -> None:
     """
     moved: dict[NotificationStatus, list[UUID]] = {}
     for one in facts.waiting:
-        planned = decided.get(one.id, [])
-        status = roll_up([delivery.status for delivery in planned], NotificationStatus.SUPPRESSED)
-        if one.id in facts.tried:
-            if status is not NotificationStatus.PROCESSING:
-                moved.setdefault(NotificationStatus.FAILED, []).append(one.id)
-            continue
-        usual = one.status is NotificationStatus.ACCEPTED and status is NotificationStatus.PROCESSING
-        if not usual and one.status is not status:
+        status = _settled_status(one, decided.get(one.id, []), again=one.id in facts.tried)
+        if status is not None:
             moved.setdefault(status, []).append(one.id)
     for status, ids in moved.items():
         planning.set_status(ids, status)
+
+
+def _settled_status(
+    one: planning.PendingNotification, planned: Sequence[PlannedDelivery], *, again: bool
+) -> NotificationStatus | None:
+    """The status to store, or None where the stored one may stay."""
+    if any(delivery.status is DeliveryStatus.PLANNED for delivery in planned):
+        return NotificationStatus.PROCESSING if one.status is not NotificationStatus.ACCEPTED and not again else None
+    return NotificationStatus.FAILED if again else NotificationStatus.SUPPRESSED

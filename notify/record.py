@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
@@ -12,12 +13,12 @@ import msgspec
 from django.db import transaction
 from django.utils import timezone
 
-from channels.vocabulary import Channel, SendOutcome, SendResult
+from channels.vocabulary import Channel, Message, SendOutcome, SendResult
 from notify import metrics
 from notify.policy import RETRIES
-from notify.rules.ids import instant_of, sibling_ids
-from notify.rules.lifecycle import ARRIVED, roll_up
-from notify.rules.outcome import PAGE_DEADLINE, Outcome, decide
+from notify.rules.ids import instant_of, milliseconds_of, sibling_ids
+from notify.rules.lifecycle import ARRIVED, FINAL, roll_up
+from notify.rules.outcome import PAGE_DEADLINE, UNDECIDED, Outcome, accepted, decide
 from notify.rules.outcome import Tried as Facts
 from notify.rules.ready import Ready
 from notify.store import pages, recording, sending
@@ -33,18 +34,31 @@ from notify.vocabulary import (
 from preferences import store as people
 from preferences.vocabulary import InactiveReason, SuppressionReason
 
+#: The status of a notification with one delivery.
+_ALONE = {status: roll_up([status], NotificationStatus.ACCEPTED) for status in DeliveryStatus}
 _GIVEN_UP = (DeliveryStatus.FAILED, DeliveryStatus.BOUNCED, DeliveryStatus.DEAD, DeliveryStatus.SUPPRESSED)
 
 
-class Tried(msgspec.Struct, frozen=True, gc=False):
-    """A claimed delivery and what came of it: a provider's answer, or the reason why none was asked."""
+class Tried(msgspec.Struct, kw_only=True, gc=False):
+    """A claimed delivery on its way: its message or why there is none, the provider's answer, what that makes of it."""
 
     delivery: sending.ClaimedDelivery
-    result: SendResult | None
-    refused: ReasonCode | None
     ready: Ready
-    #: Blind index of the address.
-    index: bytes
+    message: Message | None = None
+    #: Why it must not be sent after all.
+    refused: ReasonCode | None = None
+    #: Blind index of the address, for suppression when it bounces.
+    index: bytes = b""
+    result: SendResult | None = None
+    outcome: Outcome = UNDECIDED
+
+    @property
+    def error(self) -> str:
+        """What the provider said, in a line without personal data."""
+        result = self.result
+        return (
+            "" if result is None or result.outcome is SendOutcome.ACCEPTED else f"{result.code} {result.detail}".strip()
+        )
 
 
 class Unsendable(msgspec.Struct, frozen=True, gc=False):
@@ -55,40 +69,22 @@ class Unsendable(msgspec.Struct, frozen=True, gc=False):
     detail: str
 
 
-class _Settled(msgspec.Struct, frozen=True, gc=False):
-    """A tried delivery with its outcome."""
-
-    tried: Tried
-    outcome: Outcome
-
-    @property
-    def id(self) -> UUID:
-        return self.tried.delivery.id
-
-    @property
-    def error(self) -> str:
-        """What the provider said, in a line without personal data."""
-        result = self.tried.result
-        return (
-            "" if result is None or result.outcome is SendOutcome.ACCEPTED else f"{result.code} {result.detail}".strip()
-        )
-
-
 def record_page(page: ClaimedPage, token: int, tried: Sequence[Tried]) -> list[PageRef]:
     """Write the outcomes of a dispatched page; the answer names pages of fallback channels that wait to be planned.
 
     Writes only to deliveries this claim still holds: a late process finds them gone and leaves them alone.
     """
     now = timezone.now()
-    settled = [_Settled(one, _outcome(one, page, now)) for one in tried]
+    for one in tried:
+        one.outcome = _outcome(one, page, now)
     with transaction.atomic():
-        won = _write_deliveries(settled, token)
-        kept = [one for one in settled if one.id in won]
-        recording.insert_attempts([attempt for one in settled for attempt in _attempts(one)])
+        lost = _write_deliveries(tried, token)
+        kept = [one for one in tried if one.delivery.id not in lost] if lost else tried
+        recording.insert_attempts([attempt for one in tried for attempt in _attempts(one)])
         recording.insert_events(list(_events(kept, page)))
         recording.bury([_burial(one, page, now) for one in kept if one.outcome.status is DeliveryStatus.DEAD])
         fallback = _write_notifications(page, kept)
-        _close(page, {one.delivery.id for one in tried})
+        _close(page, tried)
     _keep_clean(page, kept)
     _measure(page, kept, now)
     return fallback
@@ -112,7 +108,7 @@ def record_unsendable(page: ClaimedPage, unsendable: Sequence[Unsendable]) -> No
 def close_page(page: ClaimedPage) -> None:
     """End a page of which nothing is left to send."""
     with transaction.atomic():
-        _close(page, set())
+        _close(page, ())
 
 
 def bury_delivery(delivery_id: UUID, detail: str) -> None:
@@ -126,35 +122,38 @@ def bury_delivery(delivery_id: UUID, detail: str) -> None:
 def _outcome(one: Tried, page: ClaimedPage, now: datetime) -> Outcome:
     if one.refused is not None:
         return Outcome(DeliveryStatus.SUPPRESSED, one.refused)
-    delivery = one.delivery
+    delivery, result = one.delivery, one.result or _unanswered(one)
+    if result.outcome is SendOutcome.ACCEPTED:
+        return accepted(result.receipt)
     accepted_at = instant_of(delivery.notification_id)
     facts = Facts(attempts=delivery.attempts, accepted_at=accepted_at, expires_at=delivery.expires_at)
-    result = one.result
-    if result is None:
-        result = SendResult(id=delivery.id, outcome=SendOutcome.TRANSIENT, code="no_answer", started_at=0, latency_ms=0)
     return decide(result, facts, RETRIES[page.priority], now=now, chance=random.random())  # noqa: S311 - jitter
 
 
-def _write_deliveries(settled: Sequence[_Settled], token: int) -> set[UUID]:
-    """One statement per kind of outcome, one for all that wait; answers the ids that were ours to write."""
+def _unanswered(one: Tried) -> SendResult:
+    return SendResult(id=one.delivery.id, outcome=SendOutcome.TRANSIENT, code="no_answer")
+
+
+def _write_deliveries(tried: Sequence[Tried], token: int) -> set[UUID]:
+    """One statement per kind of outcome, one for all that wait; answers the ids that were not ours any more."""
     groups: dict[recording.Settlement, list[UUID]] = {}
     again: list[recording.Again] = []
-    for one in settled:
-        provider = one.tried.result.provider if one.tried.result is not None else ""
-        outcome = one.outcome
+    for one in tried:
+        name, outcome = one.delivery.id, one.outcome
+        provider = one.result.provider if one.result is not None else ""
         if outcome.at is not None:
             refund = int(outcome.free)
-            again.append(recording.Again(id=one.id, at=outcome.at, refund=refund, provider=provider, detail=one.error))
+            again.append(recording.Again(id=name, at=outcome.at, refund=refund, provider=provider, detail=one.error))
         else:
             kind = recording.Settlement(outcome.status, outcome.reason, provider, one.error)
-            groups.setdefault(kind, []).append(one.id)
-    won = {won for kind, ids in groups.items() for won in recording.settle(kind, ids, token)}
-    return won | set(recording.reschedule(again, token) if again else ())
+            groups.setdefault(kind, []).append(name)
+    lost = {name for kind, ids in groups.items() for name in recording.settle(kind, ids, token)}
+    return lost | recording.reschedule(again, token) if again else lost
 
 
-def _attempts(one: _Settled) -> Iterable[recording.NewAttempt]:
+def _attempts(one: Tried) -> Iterable[recording.NewAttempt]:
     """One per account that was really asked: refusals of our own and unstarted messages are no attempts."""
-    result = one.tried.result
+    result = one.result
     if result is None:
         return
     for answer in (*result.earlier, result):
@@ -162,10 +161,10 @@ def _attempts(one: _Settled) -> Iterable[recording.NewAttempt]:
             yield _attempt(one, answer)
 
 
-def _attempt(one: _Settled, answer: SendResult) -> recording.NewAttempt:
+def _attempt(one: Tried, answer: SendResult) -> recording.NewAttempt:
     return recording.NewAttempt(
-        delivery_id=one.id,
-        number=one.tried.delivery.attempts,
+        delivery_id=one.delivery.id,
+        number=one.delivery.attempts,
         provider=answer.provider,
         outcome=answer.outcome.value,
         code=answer.code,
@@ -176,7 +175,7 @@ def _attempt(one: _Settled, answer: SendResult) -> recording.NewAttempt:
     )
 
 
-def _events(kept: Sequence[_Settled], page: ClaimedPage) -> Iterable[recording.NewEvent]:
+def _events(kept: Sequence[Tried], page: ClaimedPage) -> Iterable[recording.NewEvent]:
     """What is told in the trace beside the attempts: waiting, refusal at the last moment, giving up."""
     for one in kept:
         outcome = one.outcome
@@ -185,26 +184,26 @@ def _events(kept: Sequence[_Settled], page: ClaimedPage) -> Iterable[recording.N
         if outcome.at is not None:
             kind = EventKind.SNOOZED if outcome.free else EventKind.RETRY
             yield _event(one, kind, {"until": outcome.at.isoformat(), "why": one.error})
-        elif one.tried.refused is not None:
-            yield _event(one, EventKind.REFUSED_AT_CLAIM, {"channel": page.channel, "reason_code": one.tried.refused})
+        elif one.refused is not None:
+            yield _event(one, EventKind.REFUSED_AT_CLAIM, {"channel": page.channel, "reason_code": one.refused})
         elif outcome.status is DeliveryStatus.DEAD:
             yield _event(one, EventKind.DEAD, {"reason_code": outcome.reason, "why": one.error})
 
 
-def _event(one: _Settled, kind: EventKind, detail: dict[str, object]) -> recording.NewEvent:
+def _event(one: Tried, kind: EventKind, detail: dict[str, object]) -> recording.NewEvent:
     return recording.NewEvent(
-        notification_id=one.tried.delivery.notification_id, delivery_id=one.id, kind=kind, detail=detail
+        notification_id=one.delivery.notification_id, delivery_id=one.delivery.id, kind=kind, detail=detail
     )
 
 
-def _burial(one: _Settled, page: ClaimedPage, now: datetime) -> recording.Burial:
-    delivery = one.tried.delivery
+def _burial(one: Tried, page: ClaimedPage, now: datetime) -> recording.Burial:
+    delivery = one.delivery
     return recording.Burial(
         delivery_id=delivery.id,
         notification_id=delivery.notification_id,
         recipient_id=delivery.recipient_id,
         channel=page.channel or "",
-        type_key=one.tried.ready.type_key,
+        type_key=one.ready.type_key,
         reason=one.outcome.reason or ReasonCode.RETRIES_EXHAUSTED,
         final_error=one.error,
         attempts=delivery.attempts,
@@ -212,21 +211,23 @@ def _burial(one: _Settled, page: ClaimedPage, now: datetime) -> recording.Burial
     )
 
 
-def _write_notifications(page: ClaimedPage, kept: Sequence[_Settled]) -> list[PageRef]:
-    """Store each notification's new status. A lone delivery decides alone; others are asked together with theirs."""
+def _write_notifications(page: ClaimedPage, kept: Sequence[Tried]) -> list[PageRef]:
+    """Store each notification's final status. A lone delivery decides alone; others are asked together with theirs.
+
+    What is under way is not stored again on the usual way: whoever reads a status rolls it up from the deliveries.
+    """
     decided: dict[NotificationStatus, list[UUID]] = {}
     falling: list[UUID] = []
     shared: dict[UUID, bool] = {}
     for one in kept:
-        delivery, status = one.tried.delivery, one.outcome.status
-        falls = one.tried.ready.has_fallback and status in _GIVEN_UP
+        delivery, status = one.delivery, one.outcome.status
+        falls = one.ready.has_fallback and status in _GIVEN_UP
         if delivery.siblings > 1:
             shared[delivery.notification_id] = falls
         elif falls:
             falling.append(delivery.notification_id)
-        elif status is not DeliveryStatus.RETRYING:
-            alone = roll_up([status], NotificationStatus.ACCEPTED)
-            decided.setdefault(alone, []).append(delivery.notification_id)
+        elif status in FINAL:
+            decided.setdefault(_ALONE[status], []).append(delivery.notification_id)
     falling += _roll_up(shared, falls=[name for name, falls in shared.items() if falls])
     for rolled, ids in decided.items():
         recording.set_notification_status(ids, rolled)
@@ -273,10 +274,11 @@ def _fall_back(page: ClaimedPage, notification_ids: Sequence[UUID]) -> list[Page
     return [PageRef(page_id=name, priority=page.priority) for name in names]
 
 
-def _close(page: ClaimedPage, tried: set[UUID]) -> None:
+def _close(page: ClaimedPage, tried: Sequence[Tried]) -> None:
     """Remove the page, unless something on it is still open in other hands."""
-    rest = [one for one in page.ids if one not in tried]
-    if rest:
+    if len(tried) < len(page.ids):
+        done = {one.delivery.id for one in tried}
+        rest = [one for one in page.ids if one not in done]
         _roll_up({notification_id for _, notification_id in recording.expire(rest)})
         if sending.still_open(rest):
             pages.postpone(page)
@@ -284,29 +286,27 @@ def _close(page: ClaimedPage, tried: set[UUID]) -> None:
     pages.finish(page)
 
 
-def _keep_clean(page: ClaimedPage, kept: Sequence[_Settled]) -> None:
+def _keep_clean(page: ClaimedPage, kept: Sequence[Tried]) -> None:
     """Stop using addresses the provider says are dead; a test message proves nothing about a real address."""
-    dead = [one for one in kept if one.outcome.reason is ReasonCode.INVALID_RECIPIENT and not one.tried.ready.test]
+    dead = [one for one in kept if one.outcome.reason is ReasonCode.INVALID_RECIPIENT and not one.ready.test]
     if not dead:
         return
     channel = Channel(page.channel or "")
     if channel is Channel.PUSH:
-        devices = [one.tried.delivery.device_id for one in dead if one.tried.delivery.device_id is not None]
-        started = min(one.tried.result.started_at for one in dead if one.tried.result is not None)
+        devices = [one.delivery.device_id for one in dead if one.delivery.device_id is not None]
+        started = min(one.result.started_at for one in dead if one.result is not None)
         # A device that registered again since the request started has a new token, of which nothing is known yet.
         people.deactivate_devices(devices, InactiveReason.REJECTED, datetime.fromtimestamp(started, UTC))
     elif channel is not Channel.IN_APP:
-        people.suppress([one.tried.index for one in dead if one.tried.index], channel, SuppressionReason.HARD_BOUNCE)
+        people.suppress([one.index for one in dead if one.index], channel, SuppressionReason.HARD_BOUNCE)
 
 
-def _measure(page: ClaimedPage, kept: Sequence[_Settled], now: datetime) -> None:
+def _measure(page: ClaimedPage, kept: Sequence[Tried], now: datetime) -> None:
     """Count the page: once per status, not once per row."""
-    counts: dict[DeliveryStatus, int] = {}
-    seconds: list[float] = []
-    for one in kept:
-        counts[one.outcome.status] = counts.get(one.outcome.status, 0) + 1
-        if one.outcome.status in ARRIVED:
-            seconds.append((now - instant_of(one.tried.delivery.notification_id)).total_seconds())
+    counts = Counter(one.outcome.status for one in kept)
+    now_ms = now.timestamp() * 1000
+    arrived = (one for one in kept if one.outcome.status in ARRIVED)
+    seconds = [(now_ms - milliseconds_of(one.delivery.notification_id)) / 1000 for one in arrived]
     for status, count in counts.items():
         metrics.deliveries_recorded(page.channel or "", status, count)
     metrics.latency_observed(page.channel or "", page.priority, seconds)

@@ -57,7 +57,12 @@ def family_range(notification_id: UUID) -> tuple[UUID, UUID]:
 
 def instant_of(identifier: UUID) -> datetime:
     """When the id was made, to the millisecond."""
-    return datetime.fromtimestamp((identifier.int >> 80) / 1000, UTC)
+    return datetime.fromtimestamp(milliseconds_of(identifier) / 1000, UTC)
+
+
+def milliseconds_of(identifier: UUID) -> int:
+    """When the id was made, in milliseconds of the epoch."""
+    return identifier.int >> 80
 
 
 def first_id(instant: datetime) -> UUID:

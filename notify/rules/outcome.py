@@ -33,6 +33,8 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     expires_at: datetime | None
 
 
+#: Stands until an answer is in.
+UNDECIDED = Outcome(DeliveryStatus.SENDING)
 SENT = Outcome(DeliveryStatus.SENT)
 DELIVERED = Outcome(DeliveryStatus.DELIVERED)
 BOUNCED = Outcome(DeliveryStatus.BOUNCED, ReasonCode.INVALID_RECIPIENT)
@@ -51,7 +53,7 @@ def decide(result: SendResult, tried: Tried, policy: RetryPolicy, *, now: dateti
     """
     match result.outcome:
         case SendOutcome.ACCEPTED:
-            return _accepted(result.receipt)
+            return accepted(result.receipt)
         case SendOutcome.BAD_RECIPIENT:
             return Outcome(DeliveryStatus.FAILED, ReasonCode.INVALID_RECIPIENT)
         case SendOutcome.BAD_MESSAGE:
@@ -64,7 +66,8 @@ def decide(result: SendResult, tried: Tried, policy: RetryPolicy, *, now: dateti
             return _retried(result, tried, policy, now=now, chance=chance)
 
 
-def _accepted(receipt: ReceiptKind | None) -> Outcome:
+def accepted(receipt: ReceiptKind | None) -> Outcome:
+    """The outcome of a message that a provider took, with what it already knows."""
     if receipt is ReceiptKind.DELIVERED:
         return DELIVERED
     return BOUNCED if receipt is ReceiptKind.BOUNCED else SENT

@@ -80,29 +80,29 @@ UPDATE notify_delivery SET status = %(status)s, reason_code = %(reason)s, provid
     sent_at = CASE WHEN %(status)s IN ('sent', 'delivered', 'bounced') THEN now() ELSE sent_at END,
     delivered_at = CASE WHEN %(status)s = 'delivered' THEN now() ELSE delivered_at END
 WHERE {IN_SPAN} AND status = 'sending' AND lease_token = %(token)s
-RETURNING id
 """
 
 
-def settle(settlement: Settlement, ids: Sequence[UUID], token: int) -> list[UUID]:
-    """Write an outcome for the deliveries we still hold; those answered are the ones it was written to."""
+def settle(settlement: Settlement, ids: Sequence[UUID], token: int) -> set[UUID]:
+    """Write an outcome for the deliveries we still hold; answers those that were not ours any more."""
+    parameters = {
+        "status": settlement.status.value,
+        "reason": settlement.reason,
+        "provider": settlement.provider,
+        "detail": settlement.detail,
+        "token": token,
+        **span(ids),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            _SETTLE,
-            {
-                "status": settlement.status.value,
-                "reason": settlement.reason,
-                "provider": settlement.provider,
-                "detail": settlement.detail,
-                "token": token,
-                **span(ids),
-            },
-        )
-        return [row[0] for row in cursor.fetchall()]
+        cursor.execute(_SETTLE, parameters)
+        if cursor.rowcount == len(ids):
+            return set()
+        cursor.execute(f"SELECT id FROM notify_delivery WHERE {IN_SPAN} AND status = %(status)s", parameters)
+        return set(ids) - {row[0] for row in cursor.fetchall()}
 
 
-def reschedule(again: Sequence[Again], token: int) -> list[UUID]:
-    """Let deliveries we hold wait, each for its own instant."""
+def reschedule(again: Sequence[Again], token: int) -> set[UUID]:
+    """Let deliveries we hold wait, each for its own instant; answers those that were not ours any more."""
     with connection.cursor() as cursor:
         cursor.execute(
             """UPDATE notify_delivery d SET status = 'retrying', next_attempt_at = v.at, provider = v.provider,
@@ -122,7 +122,7 @@ def reschedule(again: Sequence[Again], token: int) -> list[UUID]:
                 token,
             ),
         )
-        return [row[0] for row in cursor.fetchall()]
+        return {one.id for one in again} - {row[0] for row in cursor.fetchall()}
 
 
 def end_unsent(status: DeliveryStatus, reason: ReasonCode, detail: str, ids: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
