@@ -11,6 +11,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from channels.errors import Refusal
 from config.metrics import request_observed
 from notify.api.answers import problem
 from notify.api.context import CallContext, give_context
@@ -84,6 +85,19 @@ def _refuse_unread(request: HttpRequest) -> HttpResponse | None:
         return problem(request, BodyTooLarge())
     if _UNFIT.search(request.path_info):
         return problem(request, not_found())
+    if "HTTP_TRANSFER_ENCODING" in request.META and "CONTENT_LENGTH" not in request.META:
+        return _take_chunks(request)
+    return None
+
+
+def _take_chunks(request: HttpRequest) -> HttpResponse | None:
+    """Read a body that comes without its length, which Django would take for an empty one."""
+    if not request.META.get("wsgi.input_terminated"):
+        return problem(request, Refusal("Send the body with a Content-Length.", code="length_required", status=411))
+    body = request.META["wsgi.input"].read(MAX_BODY + 1)
+    if len(body) > MAX_BODY:
+        return problem(request, BodyTooLarge())
+    request._body = body  # noqa: SLF001 - where Django keeps a body that has been read
     return None
 
 

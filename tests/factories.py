@@ -163,10 +163,27 @@ def make_notification(
 ) -> UUID:
     """A notification as `accept` would have written it, in the name of the key's application; no page waits for it."""
     now = created_at or datetime.now(UTC)
-    batch_id, notification_id = new_ids(2, now=now, entropy=os.urandom(2 * ENTROPY))
-    batch = intake.NewBatch(
-        id=batch_id,
-        application_id=key_row(key).application_id,
+    batch = _batch(key_row(key).application_id, type_key, metadata, now)
+    notification_id = new_ids(1, now=now, entropy=os.urandom(ENTROPY))[0]
+    place = b"notification.sealed:" + notification_id.bytes
+    one = intake.NewNotification(
+        id=notification_id,
+        recipient_id=recipient.id,
+        status=status,
+        channels=None,
+        sealed=seal(people.data_key(recipient.wrapped_key, recipient.id), b'{"v":{}}', place),
+        scheduled_at=now if status is NotificationStatus.SCHEDULED else None,
+        expires_at=None,
+    )
+    intake.insert_batch(batch)
+    intake.insert_notifications(batch, [one])
+    return notification_id
+
+
+def _batch(application_id: int, type_key: str, metadata: dict[str, Any] | None, now: datetime) -> intake.NewBatch:
+    return intake.NewBatch(
+        id=new_ids(1, now=now, entropy=os.urandom(ENTROPY))[0],
+        application_id=application_id,
         type_key=type_key,
         priority=Priority.MEDIUM,
         template_version_id=None,
@@ -180,23 +197,6 @@ def make_notification(
         total=1,
         created_at=now,
     )
-    sealed = seal(
-        people.data_key(recipient.wrapped_key, recipient.id),
-        b'{"v":{}}',
-        b"notification.sealed:" + notification_id.bytes,
-    )
-    one = intake.NewNotification(
-        id=notification_id,
-        recipient_id=recipient.id,
-        status=status,
-        channels=None,
-        sealed=sealed,
-        scheduled_at=now if status is NotificationStatus.SCHEDULED else None,
-        expires_at=None,
-    )
-    intake.insert_batch(batch)
-    intake.insert_notifications(batch, [one])
-    return notification_id
 
 
 def make_delivery(notification_id: UUID, recipient: RecipientRef, channel: Channel, **fields: Any) -> Delivery:

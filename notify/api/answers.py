@@ -18,7 +18,7 @@ _encode = msgspec.json.Encoder().encode
 def json_answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """`body` (a struct, a dict, or bytes that are JSON already) as an answer."""
     content = body if isinstance(body, bytes) else _encode(body)
-    return HttpResponse(content, status=status, content_type="application/json", headers=headers)
+    return _told(HttpResponse(content, status=status, content_type="application/json", headers=headers))
 
 
 def problem(request: HttpRequest | Request, refusal: Refusal) -> HttpResponse:
@@ -32,9 +32,14 @@ def problem(request: HttpRequest | Request, refusal: Refusal) -> HttpResponse:
         "errors": [error._asdict() for error in refusal.errors],
         "request_id": context_of(request).request_id,
     }
-    response = HttpResponse(
-        _encode(body), status=refusal.status, content_type="application/problem+json", headers=refusal.headers
+    return _told(
+        HttpResponse(
+            _encode(body), status=refusal.status, content_type="application/problem+json", headers=refusal.headers
+        )
     )
-    # Django would log every refusal once more, with its path, which may hold somebody's name.
+
+
+def _told(response: HttpResponse) -> HttpResponse:
+    """Mark it as logged: Django would log every 4xx and 5xx once more, with its path, which may hold a name."""
     response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
     return response

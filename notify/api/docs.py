@@ -11,9 +11,15 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from notify.api.answers import json_answer
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 class SchemaView(APIView):
@@ -34,6 +40,12 @@ class DocsView(SpectacularSwaggerSplitView):
     url = "/v1/schema/"
     authentication_classes = ()
     is_undocumented = True
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """The page may load and call nothing but us."""
+        final = super().finalize_response(request, response, *args, **kwargs)
+        final["Content-Security-Policy"] = _POLICY
+        return final
 
 
 @cache

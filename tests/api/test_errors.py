@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
@@ -90,6 +91,27 @@ def test_a_body_of_a_mebibyte_is_read(api: Api) -> None:
 def test_a_length_that_is_no_number_is_refused(api: Api) -> None:
     answer = api._client.generic("POST", PATH, b"{}", CONTENT_LENGTH="-1")
     assert answer.status_code == 413
+
+
+def chunked(api: Api, body: bytes, **environ: Any) -> Any:
+    """What a server hands over when a body comes in chunks, without its length."""
+    client = api._client
+    credential = {"HTTP_AUTHORIZATION": api._headers["Authorization"], "HTTP_TRANSFER_ENCODING": "chunked"}
+    given = {"REQUEST_METHOD": "POST", "PATH_INFO": PATH, "wsgi.input": io.BytesIO(body), **credential, **environ}
+    return client.request(**given)
+
+
+def test_a_body_in_chunks_is_read(api: Api) -> None:
+    answer = chunked(api, b'{"nope":1}', **{"wsgi.input_terminated": True})
+    assert answer.json()["code"] == "unknown_field"
+
+
+def test_a_body_in_chunks_is_413_once_it_is_too_large(api: Api) -> None:
+    assert_problem(chunked(api, b" " * 1_048_577, **{"wsgi.input_terminated": True}), 413, "body_too_large")
+
+
+def test_chunks_that_never_end_are_not_waited_for(api: Api) -> None:
+    assert_problem(chunked(api, b"{}"), 411, "length_required")
 
 
 def test_an_error_outside_the_framework_is_a_problem_too(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,6 +94,7 @@ def test_the_document_is_valid() -> None:
 def test_people_can_browse_it_without_inline_scripts(stranger: Api) -> None:
     page = stranger.get("/v1/docs/")
     assert page.status_code == 200
+    assert "script-src 'self';" in page["Content-Security-Policy"]
     assert not re.search(r"<script(?![^>]*\bsrc=)", page.content.decode())
     assert b"/v1/schema/" in stranger.get("/v1/docs/?script=").content
 
