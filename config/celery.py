@@ -28,7 +28,7 @@ def broker_settings(url: str, *, worker: bool) -> dict[str, Any]:
     """The profile of `reliability.md` section 1.3 for Redis or RabbitMQ."""
     rabbitmq = url.startswith(("amqp", "pyamqp"))
     profile = dict(celeryconfig.RABBITMQ if rabbitmq else celeryconfig.REDIS)
-    options = dict(profile["broker_transport_options"])  # type: ignore[call-overload]
+    options = dict(profile["broker_transport_options"])  # type: ignore[call-overload]  # the profiles are typed as plain data
     if not worker:
         options |= {name: value for name, value in celeryconfig.PUBLISHER_TIMEOUTS.items() if name in options}
     queues = celeryconfig.rabbitmq_queues() if rabbitmq else celeryconfig.redis_queues()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.settings import *  # noqa: F403
+from config.settings import *  # noqa: F403 - everything, with the differences below
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 #: Nobody has collected static files: whitenoise finds them in the packages, and would warn of the missing folder.

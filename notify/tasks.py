@@ -16,14 +16,14 @@ from notify.vocabulary import PageRef, Step
 @shared_task(name=Step.PLAN.value)
 def plan_page(page_id: str) -> None:
     """Plan a page, then render its deliveries."""
-    with bound_contextvars(page=page_id):
+    with bound_contextvars(page=page_id, trace_id=""):
         _onward_to_render(plan.plan_page(UUID(page_id)))
 
 
 @shared_task(name=Step.RENDER.value)
 def render_page(page_id: str) -> None:
     """Render a page, then dispatch it."""
-    with bound_contextvars(page=page_id):
+    with bound_contextvars(page=page_id, trace_id=""):
         rendered = render.render_page(UUID(page_id))
         if rendered is None:
             return
@@ -36,7 +36,7 @@ def render_page(page_id: str) -> None:
 @shared_task(name=Step.DISPATCH.value)
 def dispatch_page(page_id: str, sealed: str) -> None:
     """Send a page, then plan the fallback channels of what failed."""
-    with bound_contextvars(page=page_id):
+    with bound_contextvars(page=page_id, trace_id=""):
         queue.enqueue(Step.PLAN, dispatch.dispatch_page(UUID(page_id), sealed))
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 from django.db import connection
+from structlog.contextvars import bind_contextvars
 
 from notify.policy import GRACE, LEASE, MAX_GRACE_DOUBLINGS, PAGE_SIZE
 from notify.store.spans import id_array
@@ -83,6 +84,8 @@ def claim(page_id: UUID, steps: Sequence[PageStep]) -> ClaimedPage | None:
         row = cursor.fetchone()
     if row is None:
         return None
+    # What is logged from here on belongs to the request that caused the page.
+    bind_contextvars(trace_id=row[5])
     return ClaimedPage(
         page_id=page_id,
         step=PageStep(row[0]),

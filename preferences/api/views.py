@@ -95,7 +95,7 @@ class PreferencesView(_OfUser):
     scopes: ClassVar[dict[str, str]] = dict.fromkeys(("GET", "PUT", "PATCH"), _USERS)
     user_token_allowed = True
     bodies: ClassVar[_Bodies] = {"PUT": Preferences, "PATCH": PreferencesPatch}
-    headers: ClassVar[dict[str, tuple[str, ...]]] = {"PUT": ("If-Match",), "PATCH": ("If-Match",)}  # type: ignore[misc, assignment]
+    headers: ClassVar[dict[str, tuple[str, ...]]] = {"PUT": ("If-Match",), "PATCH": ("If-Match",)}  # type: ignore[misc, assignment]  # DRF's view has a `headers` of its own
     answers: ClassVar[_Answers] = {method: {200: Preferences} for method in ("GET", "PUT", "PATCH")}
     refusals: ClassVar[_Refusals] = {"GET": _UNKNOWN} | dict.fromkeys(("PUT", "PATCH"), _UNKNOWN | _ERASED | _STALE)
 

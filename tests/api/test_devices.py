@@ -93,7 +93,7 @@ def test_an_app_installed_again_under_another_id_is_not_told_twice(call: Desk) -
     assert [one["device_id"] for one in call.listed()] == ["d2"]
 
 
-def test_old_token_rotates(call: Desk) -> None:
+def test_an_old_token_is_rotated_to_the_new(call: Desk) -> None:
     call("POST", body=PHONE)
     status, device = call("PUT", "/d1", {"old_token": PHONE["token"], "token": "token-1111-efgh"})
     assert (status, device["token"], device["app_version"], device["platform"]) == (200, "…efgh", "1.0", "ios")

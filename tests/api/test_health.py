@@ -21,7 +21,7 @@ def every_pool_works(empty_redis: None) -> None:
         redis_state.beat(pool.name)
 
 
-def test_alive_needs_nothing(redis_away: None) -> None:
+def test_a_live_process_needs_nothing_to_say_so(redis_away: None) -> None:
     assert Api().get("/livez").json() == {"status": "alive"}
 
 

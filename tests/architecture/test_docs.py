@@ -77,7 +77,6 @@ def schema() -> str:
 @pytest.mark.parametrize(
     ("table", "column", "words"),
     [
-        ("notify_delivery", "status", DeliveryStatus),
         ("notify_notification", "status", NotificationStatus),
         ("notify_notification", "priority", Priority),
         ("notify_delivery", "priority", Priority),
@@ -94,10 +93,29 @@ def test_a_check_constraint_allows_exactly_the_words(table: str, column: str, wo
     assert set(re.findall(r"'(\w+)'", allowed[1])) == {str(word) for word in words}
 
 
-def test_the_lifecycle_page_lists_the_constraints_of_a_delivery() -> None:
-    body = schema().split("CREATE TABLE notify_delivery (")[1].split(";\n")[0]
-    told = CELL.findall(section(page("docs/lifecycle.md"), "## What the database refuses"))
-    assert told == re.findall(r"CONSTRAINT (\w+) CHECK", body)
+def demands_of_a_status() -> dict[str, list[str]]:
+    """What the one CASE of the table asks of a delivery in each status."""
+    body = schema().split("CREATE TABLE notify_delivery (")[1].split("ELSE false END")[0]
+    return {
+        status: re.findall(r"(\w+) (?:IS|<>) ((?:NOT )?NULL|'')", demands)
+        for status, demands in re.findall(r"WHEN '(\w+)' THEN (.*?)(?=WHEN|\Z)", body, flags=re.DOTALL)
+    }
+
+
+def test_the_table_knows_every_status_of_a_delivery_and_no_other() -> None:
+    assert set(demands_of_a_status()) == {str(status) for status in DeliveryStatus}
+
+
+def test_the_lifecycle_page_tells_what_the_table_demands_of_each_status() -> None:
+    lines = section(page("docs/lifecycle.md"), "## What the database refuses").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")]
+    told = {row[0].strip("`"): [cell == "yes" for cell in row[1:]] for row in rows}
+    columns = ("reason_code", "lease_until", "sent_at")
+    demanded = {
+        status: [(column, "NOT NULL") in demands for column in columns]
+        for status, demands in demands_of_a_status().items()
+    }
+    assert told == demanded
 
 
 def test_the_readme_names_only_variables_that_are_read() -> None:
