@@ -14,7 +14,7 @@ from config.embedded import record
 from config.embedded.home import REPOSITORY, Home
 from config.embedded.locks import FileLock, is_held
 from config.embedded.record import ServerState
-from config.embedded.server import last_lines
+from config.embedded.server import last_lines, rotate
 from config.env import ConfigurationError
 
 #: Seconds; making a data folder takes under one, replaying a long log after a crash may take many.
@@ -86,6 +86,7 @@ def _start_keeper(home: Home) -> None:
     )
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     environment["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    rotate(home.logs / "keeper.log")
     with (home.logs / "keeper.log").open("ab") as log:
         subprocess.run(  # noqa: S603  our own interpreter
             [sys.executable, "-m", "config.embedded.keeper", str(home.root)],
