@@ -153,6 +153,9 @@ def _database(url: str) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": 3,
+            # Values travel apart from the statement: what a page asks for is neither quoted nor parsed as SQL, and
+            # hot reads may ask for binary answers.
+            "server_side_binding": True,
             "application_name": env.text(
                 "CARILLON_PROCESS", "carillon", about="What this process is called in logs and by PostgreSQL"
             ),

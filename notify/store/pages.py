@@ -13,6 +13,7 @@ from structlog.contextvars import bind_contextvars
 from notify.policy import GRACE, LEASE, MAX_GRACE_DOUBLINGS, PAGE_SIZE
 from notify.store.spans import id_array
 from notify.vocabulary import ClaimedPage, PageStep, Priority
+from preferences.store import hot_cursor
 
 
 class NewPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +73,7 @@ def insert(pages: Sequence[NewPage]) -> None:
 
 def claim(page_id: UUID, steps: Sequence[PageStep]) -> ClaimedPage | None:
     """Take a page for `LEASE`, or None: done already, or in other hands."""
-    with connection.cursor() as cursor:
+    with hot_cursor() as cursor:
         cursor.execute(
             """UPDATE notify_page SET claims = claims + 1, strikes = strikes + 1,
                       claimed_until = now() + make_interval(secs => %(lease)s),

@@ -14,6 +14,7 @@ from notify.rules.ids import family_range
 from notify.rules.planning import PlannedDelivery
 from notify.store.spans import IN_SPAN, span
 from notify.vocabulary import NotificationStatus, Priority
+from preferences.store import hot_cursor
 
 #: By their words: calling an enum costs eight times a look-up, and a page asks a thousand times.
 _PRIORITIES = {str(word): word for word in Priority}
@@ -47,7 +48,7 @@ class BatchRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def notifications(ids: Sequence[UUID]) -> list[PendingNotification]:
     """The notifications of a page, cancelled ones left out."""
-    with connection.cursor() as cursor:
+    with hot_cursor() as cursor:
         cursor.execute(
             f"""SELECT id, batch_id, recipient_id, type_key, priority, status, channels, expires_at
                FROM notify_notification WHERE {IN_SPAN} AND status <> 'cancelled'""",
@@ -71,7 +72,7 @@ def notifications(ids: Sequence[UUID]) -> list[PendingNotification]:
 
 def batches(ids: Sequence[UUID]) -> dict[UUID, BatchRow]:
     """Batches by id: few, since a page mostly stems from one request."""
-    with connection.cursor() as cursor:
+    with hot_cursor() as cursor:
         cursor.execute(
             f"""SELECT id, template_version_id, channels, fallback_channels, collapse_key, test, trace_id
                FROM notify_batch WHERE {IN_SPAN}""",

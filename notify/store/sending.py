@@ -12,6 +12,7 @@ from django.db import connection
 from notify.policy import LEASE_MARGIN
 from notify.store.spans import IN_SPAN, span
 from notify.vocabulary import ClaimedPage
+from preferences.store import hot_cursor
 
 
 class Renderable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -40,7 +41,7 @@ class ClaimedDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def renderables(ids: Sequence[UUID]) -> list[Renderable]:
     """The deliveries of a page that still wait to be sent, with their notifications' sealed variables."""
-    with connection.cursor() as cursor:
+    with hot_cursor() as cursor:
         cursor.execute(
             f"""SELECT id, notification_id, recipient_id, channel FROM notify_delivery
                WHERE {IN_SPAN} AND status IN ('planned', 'retrying', 'sending')""",
@@ -73,7 +74,7 @@ def claim_deliveries(page: ClaimedPage, ids: Sequence[UUID], token: int) -> list
     Cancelled, expired and finished deliveries are not won, nor those another process is sending. The lease ends a
     little before the page's, so that whoever takes the page next can take all of it.
     """
-    with connection.cursor() as cursor:
+    with hot_cursor() as cursor:
         cursor.execute(
             f"""UPDATE notify_delivery SET status = 'sending', attempts = attempts + 1, lease_token = %(token)s,
                        lease_until = %(until)s, next_attempt_at = NULL

@@ -13,6 +13,7 @@ from preferences.store.contacts import (
 )
 from preferences.store.devices import deactivate_devices, deactivate_stale, delete_inactive
 from preferences.store.facts import facts_for
+from preferences.store.hot import hot_cursor
 from preferences.store.recipients import resolve, upsert, user_ids_of
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "endpoint",
     "facts_for",
     "find_by_address",
+    "hot_cursor",
     "index_of",
     "index_of_token",
     "release",

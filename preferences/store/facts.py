@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
-from django.db import connection
 
 from channels.vocabulary import Channel, Platform
+from preferences.store.hot import hot_cursor
 from preferences.vocabulary import (
     ContactFact,
     ContactKind,
@@ -74,7 +74,7 @@ def facts_for(
 
 
 def _rows(sql: str, ids: list[int]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
+    with hot_cursor() as cursor:
         cursor.execute(sql, (ids,))
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
