@@ -33,7 +33,7 @@ def dispatch_page(page_id: UUID, sealed: str) -> list[PageRef]:
     No transaction is open while a provider is waited for. A process that dies in between leaves leases that end,
     and the page comes back.
     """
-    page = pages.claim(page_id, (PageStep.SEND,))
+    page = pages.claim(page_id, (PageStep.SEND,), with_ids=False)
     if page is None:
         return []
     ready = unpack(conf.KEYRING.unseal_blob(b64decode(sealed), _place(page)))

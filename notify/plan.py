@@ -10,9 +10,11 @@ import msgspec
 from django.db import transaction
 
 from channels.vocabulary import Channel
+from notify.policy import PAGE_SIZE
 from notify.rules.ids import sibling_ids
 from notify.rules.planning import PlannedDelivery, Told, plan, plan_fallback
 from notify.store import pages, planning, types
+from notify.store.sending import Known, Renderable
 from notify.vocabulary import ClaimedPage, DeliveryStatus, NotificationStatus, PageRef, PageStep, TypeRow
 from preferences import store as people
 from preferences.vocabulary import Category, RecipientFacts
@@ -28,7 +30,14 @@ class _Facts(msgspec.Struct, frozen=True):
     tried: dict[UUID, list[Channel]]
 
 
-def plan_page(page_id: UUID) -> list[PageRef]:
+class PlannedPage(msgspec.Struct, frozen=True):
+    """A page that waits to be sent, with what rendering would otherwise read again."""
+
+    page: PageRef
+    known: Known
+
+
+def plan_page(page_id: UUID) -> list[PlannedPage]:
     """Decide a page and write its deliveries; the answer names the pages that wait to be sent.
 
     Running it twice is harmless: the page is gone with the transaction that wrote the deliveries.
@@ -43,11 +52,43 @@ def plan_page(page_id: UUID) -> list[PageRef]:
         facts = _gather(page)
         decided = _decide(facts, plan_fallback if page.step is PageStep.FALLBACK else plan)
         deliveries = [delivery for group in decided.values() for delivery in group]
-        new = _pages_to_send(page, deliveries)
+        groups = _groups(deliveries)
+        new = _pages_to_send(page, groups)
         planning.insert_deliveries(deliveries)
         pages.insert(new)
         _settle(facts, decided)
-    return [PageRef(page_id=one.id, priority=one.priority, channel=one.channel) for one in new]
+    return _with_facts(new, groups, facts)
+
+
+def _with_facts(
+    new: Sequence[pages.NewPage], groups: Sequence[Sequence[PlannedDelivery]], facts: _Facts
+) -> list[PlannedPage]:
+    """The new pages, each with the facts of its deliveries."""
+    told = {one.id.int: one for one in facts.waiting}
+    return [
+        PlannedPage(
+            PageRef(page_id=page.id, priority=page.priority, channel=page.channel),
+            Known(
+                waiting=[_renderable(delivery, told[delivery.notification_id.int]) for delivery in group],
+                batches=facts.batches,
+                types=facts.types,
+                people=facts.people,
+            ),
+        )
+        for page, group in zip(new, groups, strict=True)
+    ]
+
+
+def _renderable(delivery: PlannedDelivery, told: planning.PendingNotification) -> Renderable:
+    return Renderable(
+        id=delivery.id,
+        notification_id=told.id,
+        recipient_id=told.recipient_id,
+        channel=delivery.channel,
+        type_key=told.type_key,
+        batch_id=told.batch_id,
+        sealed=told.sealed,
+    )
 
 
 def _gather(page: ClaimedPage) -> _Facts:
@@ -117,19 +158,28 @@ def _told(one: planning.PendingNotification, facts: _Facts, policy: _Policy) -> 
     )
 
 
-def _pages_to_send(page: ClaimedPage, deliveries: Sequence[PlannedDelivery]) -> list[pages.NewPage]:
-    """Pages of what may go out, one channel each, in ids of their own."""
-    groups: dict[Channel, list[UUID]] = {}
+def _groups(deliveries: Sequence[PlannedDelivery]) -> list[list[PlannedDelivery]]:
+    """What may go out, one channel each, in groups of at most a page."""
+    channels: dict[Channel, list[PlannedDelivery]] = {}
     for delivery in deliveries:
         if delivery.status is DeliveryStatus.PLANNED:
-            groups.setdefault(delivery.channel, []).append(delivery.id)
-    cut = [(channel, ids) for channel, group in groups.items() for ids in pages.in_pages(group)]
-    names = sibling_ids([page.page_id] * len(cut), entropy=os.urandom(6 * len(cut)))
+            channels.setdefault(delivery.channel, []).append(delivery)
+    return [group[at : at + PAGE_SIZE] for group in channels.values() for at in range(0, len(group), PAGE_SIZE)]
+
+
+def _pages_to_send(page: ClaimedPage, groups: Sequence[Sequence[PlannedDelivery]]) -> list[pages.NewPage]:
+    """A page of work for each group."""
+    names = sibling_ids([page.page_id] * len(groups), entropy=os.urandom(6 * len(groups)))
     return [
         pages.NewPage(
-            id=name, step=PageStep.SEND, priority=page.priority, channel=channel, ids=ids, trace_id=page.trace_id
+            id=name,
+            step=PageStep.SEND,
+            priority=page.priority,
+            channel=group[0].channel,
+            ids=[delivery.id for delivery in group],
+            trace_id=page.trace_id,
         )
-        for name, (channel, ids) in zip(names, cut, strict=True)
+        for name, group in zip(names, groups, strict=True)
     ]
 
 

@@ -276,9 +276,9 @@ def _fall_back(page: ClaimedPage, notification_ids: Sequence[UUID]) -> list[Page
 
 def _close(page: ClaimedPage, tried: Sequence[Tried]) -> None:
     """Remove the page, unless something on it is still open in other hands."""
-    if len(tried) < len(page.ids):
+    if len(tried) < page.size:
         done = {one.delivery.id for one in tried}
-        rest = [one for one in page.ids if one not in done]
+        rest = [one for one in pages.ids_of(page) if one not in done]
         _roll_up({notification_id for _, notification_id in recording.expire(rest)})
         if sending.still_open(rest):
             pages.postpone(page)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,8 @@ from notify import conf, record
 from notify.rules.ready import Ready, pack
 from notify.rules.rendering import CompiledTemplate, TemplateFault
 from notify.store import pages, planning, sending, templates, types
-from notify.vocabulary import Content, PageRef, PageStep, ReasonCode, TypeRow
+from notify.store.sending import Known, Renderable
+from notify.vocabulary import ClaimedPage, Content, PageRef, PageStep, ReasonCode
 from preferences import store as people
 from preferences.vocabulary import RecipientFacts
 
@@ -33,31 +34,23 @@ class _Variables(msgspec.Struct, frozen=True):
     c: Content | None = None
 
 
-class _Facts(msgspec.Struct, frozen=True):
-    """All that a page's rendering rests on, gathered in bulk."""
-
-    batches: Mapping[UUID, planning.BatchRow]
-    types: Mapping[str, TypeRow]
-    people: Mapping[int, RecipientFacts]
-    templates: Mapping[int, CompiledTemplate]
-
-
 _decode = msgspec.json.Decoder(_Variables).decode
 
 
-def render_page(page_id: UUID) -> RenderedPage | None:
+def render_page(page_id: UUID, known: Known | None = None) -> RenderedPage | None:
     """Render what of a page still waits, seal it, and give the page back for its dispatch.
 
-    What cannot be rendered fails alone, with its reason; its neighbours go on.
+    `known` comes from planning in the same process; without it everything is read. What cannot be rendered fails
+    alone, with its reason; its neighbours go on.
     """
-    page = pages.claim(page_id, (PageStep.SEND,))
+    page = pages.claim(page_id, (PageStep.SEND,), with_ids=known is None)
     if page is None:
         return None
-    waiting = sending.renderables(page.ids)
-    if not waiting:
+    facts = known or _gather(page)
+    if not facts.waiting:
         record.close_page(page)
         return None
-    ready, unsendable = _render_all(waiting, _gather(waiting))
+    ready, unsendable = _render_all(facts)
     if unsendable:
         record.record_unsendable(page, unsendable)
     packed = conf.KEYRING.seal_blob(pack(ready), b"page:" + page.page_id.bytes)
@@ -66,24 +59,28 @@ def render_page(page_id: UUID) -> RenderedPage | None:
     return RenderedPage(ref, b64encode(packed).decode())
 
 
-def _gather(waiting: Sequence[sending.Renderable]) -> _Facts:
-    """Six statements, whatever the page's size; templates are compiled once per version and process."""
-    batches = planning.batches(list({one.batch_id for one in waiting}))
-    versions = {batch.template_version_id for batch in batches.values()} - {None}
-    return _Facts(
-        batches,
-        types.types_for({one.type_key for one in waiting}),
-        people.facts_for([one.recipient_id for one in waiting], ()),
-        {version: templates.compiled(version) for version in versions if version is not None},
+def _gather(page: ClaimedPage) -> Known:
+    """Four statements, whatever the page's size."""
+    waiting = sending.renderables(page.ids)
+    if not waiting:
+        return Known(waiting=[], batches={}, types={}, people={})
+    return Known(
+        waiting=waiting,
+        batches=planning.batches({one.batch_id for one in waiting}),
+        types=types.types_for({one.type_key for one in waiting}),
+        people=people.facts_for([one.recipient_id for one in waiting], ()),
     )
 
 
-def _render_all(waiting: Sequence[sending.Renderable], facts: _Facts) -> tuple[list[Ready], list[record.Unsendable]]:
+def _render_all(facts: Known) -> tuple[list[Ready], list[record.Unsendable]]:
+    """The page's words; templates are compiled once per version and process."""
+    versions = {batch.template_version_id for batch in facts.batches.values()} - {None}
+    compiled = {version: templates.compiled(version) for version in versions if version is not None}
     ready: list[Ready] = []
     unsendable: list[record.Unsendable] = []
-    for one in waiting:
+    for one in facts.waiting:
         try:
-            ready.append(_render(one, facts))
+            ready.append(_render(one, facts, compiled))
         except TemplateFault as fault:
             unsendable.append(record.Unsendable(one.id, ReasonCode.INVALID_PAYLOAD, f"{fault.code}: {fault.detail}"))
         except (Unreadable, KeyError):
@@ -91,12 +88,12 @@ def _render_all(waiting: Sequence[sending.Renderable], facts: _Facts) -> tuple[l
     return ready, unsendable
 
 
-def _render(one: sending.Renderable, facts: _Facts) -> Ready:
+def _render(one: Renderable, facts: Known, compiled: Mapping[int, CompiledTemplate]) -> Ready:
     """The words of one delivery; its channel's limits are the template's business."""
     batch, kind, person = facts.batches[one.batch_id], facts.types[one.type_key], facts.people[one.recipient_id]
     key = people.data_key(person.wrapped_key, person.id)
     given = _decode(unseal(key, one.sealed, b"notification.sealed:" + one.notification_id.bytes))
-    content = given.c if given.c is not None else _from_template(one, batch, person, given.v, facts)
+    content = given.c if given.c is not None else _from_template(one, batch, person, given.v, compiled)
     return Ready(
         id=one.id,
         type_key=one.type_key,
@@ -110,11 +107,11 @@ def _render(one: sending.Renderable, facts: _Facts) -> Ready:
 
 
 def _from_template(
-    one: sending.Renderable,
+    one: Renderable,
     batch: planning.BatchRow,
     person: RecipientFacts,
     variables: dict[str, Any],
-    facts: _Facts,
+    compiled: Mapping[int, CompiledTemplate],
 ) -> Content:
     if batch.template_version_id is None:
         raise TemplateFault("no_content", "the notification has neither template nor content")
@@ -125,5 +122,5 @@ def _from_template(
         "timezone": person.preferences.timezone or person.timezone,
         "attributes": person.attributes,
     }
-    template = facts.templates[batch.template_version_id]
+    template = compiled[batch.template_version_id]
     return template.render(one.channel, locale, variables, user).content

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from celery import shared_task
@@ -10,27 +9,23 @@ from structlog.contextvars import bound_contextvars
 
 from channels import redis_state
 from notify import dispatch, plan, queue, render, sweep
-from notify.vocabulary import PageRef, Step
+from notify.render import RenderedPage
+from notify.vocabulary import Step
 
 
 @shared_task(name=Step.PLAN.value)
 def plan_page(page_id: str) -> None:
-    """Plan a page, then render its deliveries."""
+    """Plan a page, and render at once what was planned: the facts are at hand."""
     with bound_contextvars(page=page_id, trace_id=""):
-        _onward_to_render(plan.plan_page(UUID(page_id)))
+        for planned in plan.plan_page(UUID(page_id)):
+            _onward(render.render_page(planned.page.page_id, planned.known))
 
 
 @shared_task(name=Step.RENDER.value)
 def render_page(page_id: str) -> None:
-    """Render a page, then dispatch it."""
+    """Render a page that waited: retried, deferred, or found again by the sweeper."""
     with bound_contextvars(page=page_id, trace_id=""):
-        rendered = render.render_page(UUID(page_id))
-        if rendered is None:
-            return
-        if rendered.page.priority.is_urgent:
-            dispatch_page(page_id, rendered.sealed)
-        else:
-            queue.enqueue(Step.DISPATCH, [rendered.page], rendered.sealed)
+        _onward(render.render_page(UUID(page_id)))
 
 
 @shared_task(name=Step.DISPATCH.value)
@@ -64,10 +59,11 @@ def heartbeat(pool: str) -> None:
     redis_state.beat(pool)
 
 
-def _onward_to_render(pages: Sequence[PageRef]) -> None:
-    """Urgent pages go on in this process; others wait in the queue of their priority."""
-    for page in pages:
-        if page.priority.is_urgent:
-            render_page(str(page.page_id))
-        else:
-            queue.enqueue(Step.RENDER, [page])
+def _onward(rendered: RenderedPage | None) -> None:
+    """Urgent pages are dispatched in this process; others wait in the queue of their channel and priority."""
+    if rendered is None:
+        return
+    if rendered.page.priority.is_urgent:
+        dispatch_page(str(rendered.page.page_id), rendered.sealed)
+    else:
+        queue.enqueue(Step.DISPATCH, [rendered.page], rendered.sealed)

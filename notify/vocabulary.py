@@ -200,7 +200,10 @@ class ClaimedPage(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority
     #: None while the page is to be planned.
     channel: str | None
+    #: Empty where the claim did not ask for them: a dispatch message says itself what it carries.
     ids: list[UUID]
+    #: How many ids the page holds.
+    size: int
     #: The fencing token: a later claim of the same page carries another.
     claims: int
     trace_id: str

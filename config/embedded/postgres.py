@@ -45,9 +45,9 @@ SETTINGS = {
     "random_page_cost": "1.1",
     "jit": "off",  # costs more than it brings on short statements
     "max_parallel_workers_per_gather": "0",  # the other cores belong to the workers
-    # Hot tables see every row updated a few times within seconds: vacuum early and in small bites.
-    "autovacuum_naptime": "10s",
-    "autovacuum_vacuum_scale_factor": "0.05",
+    # Hot tables see every row updated within seconds, and mostly prune themselves: vacuum in small bites.
+    "autovacuum_naptime": "30s",
+    "autovacuum_vacuum_scale_factor": "0.1",
     "autovacuum_analyze_scale_factor": "0.05",
     "autovacuum_vacuum_insert_scale_factor": "0.1",
     "autovacuum_vacuum_cost_limit": "1000",

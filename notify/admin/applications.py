@@ -21,7 +21,12 @@ from notify.rules.credentials import KeyParts
 from notify.store import keys
 from notify.vocabulary import Scope, Tier
 
-_OVERLAPS = [("0", "ends at once"), ("1", "an hour"), ("24", "a day"), ("168", "a week")]
+_OVERLAPS = [
+    ("0", "old ends at once"),
+    ("1", "old ends in an hour"),
+    ("24", "old ends in a day"),
+    ("168", "old ends in a week"),
+]
 #: Applications and keys of one page: an installation has dozens, not thousands.
 _MOST = 200
 _LONGEST_DAYS = 3650

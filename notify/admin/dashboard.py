@@ -15,6 +15,8 @@ from notify.store import backlog, overview
 from notify.vocabulary import DeliveryStatus as D
 
 _DAY = timedelta(hours=24)
+#: In the order of a bar, from what is well to what is nobody's fault.
+_ORDER = ("good", "calm", "warn", "bad", "mute")
 #: Statuses by what they mean to somebody who watches; what is left is on its way.
 _MEANINGS = {
     D.DELIVERED: "good",
@@ -65,16 +67,19 @@ def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lines(tallies: list[overview.Tally]) -> list[ChannelLine]:
-    """Every channel, at zero too, its most frequent status first."""
+    """Every channel, at zero too."""
     return [_line(channel, [tally for tally in tallies if tally.channel == channel]) for channel in Channel]
 
 
 def _line(channel: Channel, tallies: list[overview.Tally]) -> ChannelLine:
     total = sum(tally.count for tally in tallies)
     shares, start = [], 0.0
-    for tally in tallies:
+    for tally in sorted(tallies, key=lambda one: (_ORDER.index(_meaning(one)), -one.count)):
         width = 100 * tally.count / total
-        meaning = _MEANINGS.get(tally.status, "calm")
-        shares.append(Share(tally.status.value, tally.count, meaning, round(start, 2), round(width, 2)))
+        shares.append(Share(tally.status.value, tally.count, _meaning(tally), round(start, 2), round(width, 2)))
         start += width
     return ChannelLine(channel.value, total, shares)
+
+
+def _meaning(tally: overview.Tally) -> str:
+    return _MEANINGS.get(tally.status, "calm")

@@ -21,7 +21,7 @@ from channels.errors import Refusal
 from notify import cancel
 from notify.admin.timeline import moments_of
 from notify.models import Notification
-from notify.rules.history import History
+from notify.rules.history import AttemptRow, History
 from notify.rules.ids import first_id
 from notify.rules.lifecycle import CANCELLABLE
 from notify.store import reading
@@ -108,7 +108,7 @@ class NotificationDesk(Desk):
         context = {
             "row": row,
             "history": history,
-            "channels": {one.id: one.channel for one in history.deliveries},
+            "attempts": _with_channels(history),
             "moments": moments_of(history),
             "may_cancel": self.has_change_permission(request) and _is_cancellable(history),
         }
@@ -158,6 +158,11 @@ def _history(key: str) -> History:
     )
 
 
+def _with_channels(history: History) -> list[tuple[AttemptRow, str]]:
+    channels = {one.id: one.channel for one in history.deliveries}
+    return [(one, channels.get(one.delivery_id, "")) for one in history.attempts]
+
+
 def _is_cancellable(history: History) -> bool:
     if history.status is NotificationStatus.CANCELLED:
         return False
@@ -171,4 +176,3 @@ def _with_before(request: HttpRequest, before: UUID | None) -> str:
     query = request.GET.copy()
     query["before"] = str(before)
     return f"?{query.urlencode()}"
-

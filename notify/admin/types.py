@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib.admin.utils import unquote
+from django.http import HttpRequest, HttpResponse
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminIntegerFieldWidget,
@@ -46,7 +47,6 @@ _HELP = {
     "digestible": "May wait and be gathered into a digest where a person asked for one.",
     "exempt_from_caps": "Never counted against the frequency caps.",
     "ttl_seconds": "Not sent any more after so many seconds; empty: kept until it is sent.",
-    "template": "The words of the type; only templates made for this type fit.",
 }
 
 
@@ -69,17 +69,30 @@ class CapsField(forms.CharField):
         return self.prepare_value(initial) != (data or "").replace("\r\n", "\n")
 
 
+class TemplateChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """A template, named by its id."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """The id."""
+        return str(obj.pk)
+
+
 class TypeForm(TypeModelForm):
     """A type, with each refusal naming its cure."""
 
-    category = forms.ChoiceField(
-        choices=[(one.value, one.value) for one in Category], widget=UnfoldAdminSelectWidget
-    )
+    category = forms.ChoiceField(choices=[(one.value, one.value) for one in Category], widget=UnfoldAdminSelectWidget)
     channels = forms.MultipleChoiceField(
         choices=[(one.value, one.value) for one in Channel],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         error_messages={"required": "Tick at least one channel: without one, nothing could ever be sent."},
         help_text="Where it may go; a person's preferences and a request may narrow it.",
+    )
+    template = TemplateChoice(
+        queryset=Template.objects.order_by("pk"),
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        empty_label="none yet",
+        help_text="The words of the type; only templates made for this type fit.",
     )
     caps = CapsField(
         required=False,
@@ -119,6 +132,12 @@ class TypeForm(TypeModelForm):
         )
         widgets = {"key": UnfoldAdminTextInputWidget}
         help_texts = _HELP
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Offer the templates that fit."""
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and "template" in self.fields:
+            self.fields["template"].queryset = Template.objects.filter(type_key=self.instance.pk)  # type: ignore[attr-defined]
 
     def clean_key(self) -> str:
         """A word that can stand in an address."""
@@ -170,12 +189,16 @@ class TypeAdmin(BaseAdmin):
         del request
         return ("key",) if obj is not None else ()
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002 - Django's signature
-        """The form with the templates that fit."""
-        form = super().get_form(request, obj, change, **kwargs)
-        if obj is not None and "template" in form.base_fields:
-            form.base_fields["template"].queryset = Template.objects.filter(type_key=obj.key)
-        return form
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The form, named by the key and not by the row's class."""
+        named = {"title": unquote(object_id) if object_id else "New type", "original": object_id or ""}
+        return super().changeform_view(request, object_id, form_url, {**named, **(extra_context or {})})
 
     def save_model(self, request: HttpRequest, obj: NotificationType, form: Any, change: Any) -> None:
         """Through the same verb as a PUT, so that both keep the same rows."""

@@ -101,6 +101,8 @@ def contexts_of(pieces: Sequence[Piece]) -> list[Context]:
             contexts.append(Context.TEXT)
             continue
         contexts.append(_context(place, piece))
+        if contexts[-1] is Context.LINK and piece.kind is Kind.PRINT:
+            _check_link_start(place, piece, branches)
         if piece.kind in STATEMENTS:
             place = _branch(place, piece, branches)
         elif piece.kind is Kind.PRINT and place.mode is _Mode.VALUE:
@@ -155,6 +157,14 @@ def _context(place: _Place, piece: Piece) -> Context:
     if place.attribute in _LINK_ATTRIBUTES and not _is_settled(place.value):
         return Context.LINK
     return Context.ATTRIBUTE
+
+
+def _check_link_start(place: _Place, piece: Piece, branches: Sequence[_Branches]) -> None:
+    """One value may bring a scheme, and is checked; two, or a value after letters, could put one together."""
+    repeats = any(block.is_loop and block.start.mode is _Mode.VALUE for block in branches)
+    if place.value.strip() or repeats:
+        text = "a link begins with its scheme written out (https://…), or with one variable"
+        raise TemplateFlaw("template_unsafe", text, piece.line)
 
 
 def _is_settled(value: str) -> bool:

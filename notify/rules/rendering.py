@@ -40,6 +40,8 @@ _MEANINGS = {
     "UndefinedError": ("template_fails", "it uses a value that is missing; add a default"),
     "InvalidOperation": ("template_fails", "it does with a value what cannot be done with it, or with a missing one"),
     "SyntaxError": ("template_syntax", "the engine does not understand it"),
+    "TooManyArguments": ("template_syntax", "a filter has arguments it does not take; name them (length=20)"),
+    "MissingArgument": ("template_syntax", "a filter lacks an argument"),
 }
 
 
@@ -189,11 +191,10 @@ class CompiledTemplate:
         if all(piece.kind is Kind.TEXT for piece in draft.pieces):
             return _constant(name, source)
         names = names_in(draft)
-        spelled = woven(draft, contexts)
-        _add(self._metered, key, spelled)
+        _add(self._metered, key, woven(draft, contexts))
         is_sure = not (draft.metered or draft.nested or "user" in names)
         if is_sure:
-            _add(self._sure, key, spelled)
+            _add(self._sure, key, woven(draft, contexts, metered=False))
         return _Field(
             name=name,
             constant=None,

@@ -32,7 +32,7 @@ _SAYING = {
     "email": ("body", "html_body", MJML),
 }
 #: Faults of a trial that are the template's own, whatever its variables hold.
-_OWN_FAULTS = frozenset({"template_too_costly", "template_output_too_long", "message_too_long"})
+_OWN_FAULTS = frozenset({"template_too_costly", "template_output_too_long", "message_too_long", "template_syntax"})
 _USER = {"user_id": "u_example", "locale": "en", "timezone": "UTC", "attributes": {}}
 
 

@@ -104,14 +104,14 @@ class _Meter:
 METER = _Meter()
 
 
-def woven(draft: Draft, contexts: Sequence[Context] | None = None) -> str:
-    """The source the engine compiles; `contexts` of HTML, None for text."""
+def woven(draft: Draft, contexts: Sequence[Context] | None = None, *, metered: bool = True) -> str:
+    """The source the engine compiles; `contexts` of HTML, None for text. Without ticks where its cost is sure."""
     pieces = draft.pieces
     spelled = [_spelled(piece, contexts[at] if contexts else Context.TEXT) for at, piece in enumerate(pieces)]
     for at, piece in enumerate(pieces):
         if piece.kind is Kind.FOR:
             spelled[at] += _tick_for(draft, at + 1)
-    return (_tick_for(draft, 0) if any(draft.heavy) else "") + "".join(spelled)
+    return (_tick_for(draft, 0) if metered and any(draft.heavy) else "") + "".join(spelled)
 
 
 def plain(pieces: Sequence[Piece]) -> str:

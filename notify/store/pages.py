@@ -71,16 +71,25 @@ def insert(pages: Sequence[NewPage]) -> None:
         )
 
 
-def claim(page_id: UUID, steps: Sequence[PageStep]) -> ClaimedPage | None:
-    """Take a page for `LEASE`, or None: done already, or in other hands."""
+def claim(page_id: UUID, steps: Sequence[PageStep], *, with_ids: bool = True) -> ClaimedPage | None:
+    """Take a page for `LEASE`, or None: done already, or in other hands.
+
+    Its ids are read on demand only: five hundred of them cost more than the claim.
+    """
     with hot_cursor() as cursor:
         cursor.execute(
             """UPDATE notify_page SET claims = claims + 1, strikes = strikes + 1,
                       claimed_until = now() + make_interval(secs => %(lease)s),
                       due_at = now() + make_interval(secs => %(lease)s)
                WHERE id = %(id)s AND step = ANY(%(steps)s) AND (claimed_until IS NULL OR claimed_until < now())
-               RETURNING step, priority, channel, ids, claims, trace_id, claimed_until""",
-            {"id": page_id, "lease": LEASE.total_seconds(), "steps": [str(step) for step in steps]},
+               RETURNING step, priority, channel, CASE WHEN %(with_ids)s THEN ids END, claims, trace_id, claimed_until,
+                         cardinality(ids)""",
+            {
+                "id": page_id,
+                "lease": LEASE.total_seconds(),
+                "steps": [str(step) for step in steps],
+                "with_ids": with_ids,
+            },
         )
         row = cursor.fetchone()
     if row is None:
@@ -92,11 +101,22 @@ def claim(page_id: UUID, steps: Sequence[PageStep]) -> ClaimedPage | None:
         step=PageStep(row[0]),
         priority=Priority(row[1]),
         channel=row[2],
-        ids=row[3],
+        ids=row[3] or [],
+        size=row[7],
         claims=row[4],
         trace_id=row[5],
         claimed_until=row[6],
     )
+
+
+def ids_of(page: ClaimedPage) -> list[UUID]:
+    """All ids of a claimed page."""
+    if page.ids:
+        return page.ids
+    with hot_cursor() as cursor:
+        cursor.execute("SELECT ids FROM notify_page WHERE id = %s", (page.page_id,))
+        row = cursor.fetchone()
+    return row[0] if row is not None else []
 
 
 def hand_over(page: ClaimedPage) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -32,6 +32,7 @@ class PendingNotification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     status: NotificationStatus
     channels: list[Channel] | None
     expires_at: datetime | None
+    sealed: bytes
 
 
 class BatchRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +51,7 @@ def notifications(ids: Sequence[UUID]) -> list[PendingNotification]:
     """The notifications of a page, cancelled ones left out."""
     with hot_cursor() as cursor:
         cursor.execute(
-            f"""SELECT id, batch_id, recipient_id, type_key, priority, status, channels, expires_at
+            f"""SELECT id, batch_id, recipient_id, type_key, priority, status, channels, expires_at, sealed
                FROM notify_notification WHERE {IN_SPAN} AND status <> 'cancelled'""",
             span(ids),
         )
@@ -65,12 +66,13 @@ def notifications(ids: Sequence[UUID]) -> list[PendingNotification]:
             status=_STATUSES[row[5]],
             channels=_channels(row[6]),
             expires_at=row[7],
+            sealed=row[8],
         )
         for row in rows
     ]
 
 
-def batches(ids: Sequence[UUID]) -> dict[UUID, BatchRow]:
+def batches(ids: Collection[UUID]) -> dict[UUID, BatchRow]:
     """Batches by id: few, since a page mostly stems from one request."""
     with hot_cursor() as cursor:
         cursor.execute(

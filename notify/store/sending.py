@@ -10,9 +10,11 @@ import msgspec
 from django.db import connection
 
 from notify.policy import LEASE_MARGIN
+from notify.store.planning import BatchRow
 from notify.store.spans import IN_SPAN, span
-from notify.vocabulary import ClaimedPage
+from notify.vocabulary import ClaimedPage, TypeRow
 from preferences.store import hot_cursor
+from preferences.vocabulary import RecipientFacts
 
 
 class Renderable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -25,6 +27,15 @@ class Renderable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     type_key: str
     batch_id: UUID
     sealed: bytes
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a page's rendering rests on. Planning hands it on: it has just read the same rows."""
+
+    waiting: list[Renderable]
+    batches: dict[UUID, BatchRow]
+    types: dict[str, TypeRow]
+    people: dict[int, RecipientFacts]
 
 
 class ClaimedDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
