@@ -62,7 +62,7 @@ def test_what_is_wrong_is_named_and_nothing_is_made(db: None, arguments: tuple[s
 
 
 @given(st.binary(min_size=KEY_ENTROPY, max_size=KEY_ENTROPY), st.booleans())
-def test_every_key_is_read_back_as_it_was_made(entropy: bytes, is_test: bool) -> None:  # noqa: FBT001
+def test_every_key_is_read_back_as_it_was_made(entropy: bytes, is_test: bool) -> None:  # noqa: FBT001 - Hypothesis names it
     made = new_key(is_test=is_test, entropy=entropy)
     assert parse_key(made.text) == made
     assert parse_key(made.text + "\n") is None

@@ -129,7 +129,7 @@ def test_under_load_most_calls_cost_no_round_trip(empty_redis: None, monkeypatch
 
     def counted(*arguments: object) -> object:
         trips.append(arguments)
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments)  # type: ignore[arg-type]  # whatever the caller gave
 
     monkeypatch.setattr(redis_state, "take", counted)
     rate = CALL_RATES[Tier.STANDARD]
