@@ -110,8 +110,6 @@ COMMON: dict[str, object] = {
     "worker_eta_task_limit": 500,
     "worker_send_task_events": False,
     "worker_hijack_root_logger": False,
-    "worker_soft_shutdown_timeout": 20,
-    "worker_enable_soft_shutdown_on_idle": True,
     "beat_scheduler": "django_celery_beat.schedulers:DatabaseScheduler",
     "beat_sync_every": 1,
     "beat_max_loop_interval": 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -20,8 +21,8 @@ _KEEP_CONNECTION_FOR = 1000
 
 
 def _is_worker() -> bool:
-    """Whether this process consumes; all others publish, and must not wait long on a sick broker."""
-    return os.environ.get("CARILLON_PROCESS", "").startswith("worker")
+    """Whether this process consumes (`celery … worker`); all others publish, and must not wait on a sick broker."""
+    return "worker" in sys.argv[1:]
 
 
 def broker_settings(url: str, *, worker: bool) -> dict[str, Any]:
