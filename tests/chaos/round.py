@@ -139,4 +139,4 @@ class Round:
 
     def _ask(self, asked: str) -> list[tuple[object, ...]]:
         with psycopg.connect(self._servers.database_url(), autocommit=True, connect_timeout=3) as connection:
-            return connection.execute(asked).fetchall()  # type: ignore[arg-type, return-value]  # the SQL stands above
+            return connection.execute(asked).fetchall()

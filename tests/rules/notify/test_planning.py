@@ -96,9 +96,7 @@ def test_a_channel_switched_off_is_written_down_with_its_reason() -> None:
         ({"suppressed": frozenset({Channel.PUSH})}, ReasonCode.SUPPRESSED_ADDRESS),
     ],
 )
-def test_what_cannot_be_reached_is_suppressed_with_the_reason(
-    changes: dict[str, object], reason: ReasonCode
-) -> None:
+def test_what_cannot_be_reached_is_suppressed_with_the_reason(changes: dict[str, object], reason: ReasonCode) -> None:
     only_push = plan(told(channels=[Channel.PUSH]), alice(**changes))
     assert [(d.status, d.reason) for d in only_push] == [(DeliveryStatus.SUPPRESSED, reason)]
 
