@@ -140,12 +140,12 @@ def view_template(template_id: str, number: int | None = None) -> TemplateView:
 
 def preview(template_id: str, body: PreviewBody) -> Preview:
     """A version as one person would get it; variables that are missing and not required are left out."""
-    head = _head(template_id)
+    _head(template_id)
     version = _words(template_id, body.version)
     user = _person(body.user_id, body.locale)
     variables = _checked(version.variables, body.variables)
     channels = [str(body.channel)] if body.channel is not None else list(version.compiled)
-    template = CompiledTemplate.of(version.compiled, version.variables, head.default_locale)
+    template = templates.compiled(version.version_id)
     wish = body.locale or user["locale"]
     rendered = {channel: _rendered(template, channel, wish, variables, user) for channel in channels}
     return Preview(template_id=template_id, version=version.number, channels=rendered)

@@ -17,6 +17,7 @@ from notify.policy import MAX_HTML, MAX_TEXT, RENDER_SURE_CHARACTERS
 from notify.rules.content_limits import CHECK, FIELDS, FIT
 from notify.rules.html_context import contexts_of
 from notify.rules.locales import by_lower_case, choose
+from notify.rules.template_expressions import COLLISIONS, RENAMED
 from notify.rules.template_lint import Draft, examine
 from notify.rules.template_syntax import Kind, TemplateFlaw
 from notify.rules.template_weave import METER, TemplateFault, environment, plain, woven
@@ -74,6 +75,8 @@ class _Field(msgspec.Struct, frozen=True):
     room: int
     needs_user: bool
     needs_shield: bool
+    #: Variables that the engine knows by another name.
+    renamed: tuple[str, ...]
 
 
 class _Wording(msgspec.Struct, frozen=True):
@@ -143,6 +146,8 @@ class CompiledTemplate:
         context: Mapping[str, Any] = variables
         if field.needs_user:
             context = {**variables, "user": user}
+        if field.renamed:
+            context = {**context, **{RENAMED + name: context[name] for name in field.renamed if name in context}}
         if field.needs_shield:
             context = {name: _shielded(value) for name, value in context.items()}
         try:
@@ -205,6 +210,7 @@ class CompiledTemplate:
             room=MAX_HTML if is_html else MAX_TEXT,
             needs_user="user" in names,
             needs_shield=draft.collides,
+            renamed=tuple(names & COLLISIONS),
         )
 
 
@@ -215,7 +221,7 @@ def names_in(draft: Draft) -> set[str]:
         names: set[str] = _ASKED.undeclared_variables_in_str(source)
     except minijinja.TemplateError as error:
         raise _flaw_of(error) from None
-    return names
+    return {name.removeprefix(RENAMED) for name in names}
 
 
 _ASKED = environment(metered=False)
@@ -227,7 +233,7 @@ def _constant(name: str, source: str) -> _Field:
         text = FIT[name](name, source)
     except TemplateFault as fault:
         raise TemplateFlaw(fault.code, fault.detail) from None
-    return _Field(name, text, None, "", 0, 0, 0, needs_user=False, needs_shield=False)
+    return _Field(name, text, None, "", 0, 0, 0, needs_user=False, needs_shield=False, renamed=())
 
 
 def _add(engine: minijinja.Environment, key: str, source: str) -> None:

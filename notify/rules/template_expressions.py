@@ -47,6 +47,8 @@ _CURES = {
     "e": "values are escaped by themselves; leave this filter out",
     "escape": "values are escaped by themselves; leave this filter out",
 }
+#: What a variable of such a name is called inside the engine, so that a missing one is missing.
+RENAMED = "_v_"
 #: Signs that do no work of their own; comparing, adding, cutting and searching take as long as the values are.
 _LIGHT_SIGNS = frozenset([".", "|", "(", ")", ",", "="])
 _ITERATED = "a loop goes over a variable, with filters that take no variables; a missing list is empty by itself"
@@ -60,7 +62,7 @@ class Expression:
 
     def __init__(self, piece: Piece) -> None:
         self.line = piece.line
-        self.tokens = piece.tokens
+        self.tokens = list(piece.tokens)
         self.kind = piece.kind
         self.metered = self.nested = self.collides = False
         self.growing = 0
@@ -126,8 +128,13 @@ class Expression:
         self._check_name(text)
         if at and self._is_value(at - 1):
             raise self._flaw("template_syntax", f"an operator is missing before {text[:30]}")
+        self._rename(at)
         self.references.append(" ".join(token.text for token in self.tokens[at : self._path_end(at + 1)]))
         return at + 1
+
+    def _rename(self, at: int) -> None:
+        if self.tokens[at].text in COLLISIONS:
+            self.tokens[at] = Token("name", RENAMED + self.tokens[at].text)
 
     def _path_end(self, at: int) -> int:
         """Where the keys end that lead into a variable; each has few spellings, and a slice is none."""
@@ -230,6 +237,8 @@ class Expression:
             self._check_name(name)
             if token.kind != "name" or name in _WORDS or name in ("loop", "user"):
                 raise self._flaw("template_syntax", f"{name[:30]} cannot be the name of a loop's element")
+        for target in range(0, at - 1, 2):
+            self._rename(target)
         if words[-1] == "recursive":
             raise self._flaw("template_unsafe", _ITERATED)
         if "if" in words[at:]:

@@ -37,8 +37,12 @@ def examine(source: str) -> Draft:
     _check_blocks(pieces)
     findings = [Expression(piece).examined() if piece.tokens else None for piece in pieces]
     tags = [one for one in findings if one is not None]
+    spelled = (
+        piece if one is None else msgspec.structs.replace(piece, tokens=tuple(one.tokens))
+        for piece, one in zip(pieces, findings, strict=True)
+    )
     return Draft(
-        pieces=pieces,
+        pieces=tuple(spelled),
         metered=any(piece.kind is Kind.FOR for piece in pieces) or any(one.metered for one in tags),
         nested=any(one.nested for one in tags),
         collides=any(one.collides for one in tags),

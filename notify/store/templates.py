@@ -16,9 +16,9 @@ from notify.vocabulary import PinnedVersion
 _PUBLISHED_FOR = 1.0
 #: Seconds after which a version is looked at again: it never changes, but its template's default language may.
 _VERSION_FOR = 60.0
-#: Template ids and versions a process remembers at once; a compiled version takes some 50 KB.
+#: Template ids and versions a process remembers at once; a compiled version of three languages takes some 200 KB.
 _MOST_PUBLISHED = 5_000
-_MOST_VERSIONS = 256
+_MOST_VERSIONS = 128
 
 Wordings = dict[str, dict[str, dict[str, str]]]
 _wordings = msgspec.json.Decoder(Wordings).decode

@@ -142,6 +142,18 @@ def test_a_missing_key_never_finds_pythons_method_of_that_name(name: str) -> Non
     assert body(source, o={name: ["v"]}) == "['v']therev."
 
 
+@pytest.mark.parametrize("name", ["items", "keys", "values", "get", "pop", "update", "copy", "clear"])
+def test_a_missing_variable_never_finds_pythons_method_of_that_name(name: str) -> None:
+    source = (
+        f"{{{{ {name} }}}}{{% if {name} is defined %}}there{{% endif %}}{{% for {name} in {name} %}}"
+        f"{{{{ {name} }}}}{{% endfor %}}{{{{ {name}|default('none') }}}}."
+    )
+    assert body(source) == "none."
+    assert body(source, **{name: "ab"}) == "abthereabab."
+    assert body(f"{{{{ {name} }}}}.") == "."
+    assert body(f"{{{{ {name} }}}}.", **{name: 7}) == "7."
+
+
 def test_a_method_of_a_list_is_nothing_either() -> None:
     assert body("{{ l.append }}{{ l.sort }}{{ l['index'] }}.", l=[1]) == "."
 
