@@ -98,13 +98,3 @@ def forgotten(older_than: timedelta, newer_than: timedelta, limit: int) -> list[
             {"newer": newer_than.total_seconds(), "older": older_than.total_seconds(), "limit": limit},
         )
         return [Forgotten(row[0], PageStep(row[1]), row[2], Priority(row[3])) for row in cursor.fetchall()]
-
-
-def waiting_pages() -> list[tuple[str, str, int, float]]:
-    """(step, priority, pages, age of the oldest in seconds) of the work that is due."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """SELECT step, priority, count(*), greatest(0, extract(epoch FROM now() - min(due_at)))
-               FROM notify_page WHERE due_at <= now() GROUP BY step, priority"""
-        )
-        return [(row[0], row[1], int(row[2]), float(row[3])) for row in cursor.fetchall()]
