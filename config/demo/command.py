@@ -7,11 +7,11 @@ import signal
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Event
 from time import monotonic
 from types import FrameType
 
+from django.conf import settings
 from django.db import connections
 from rich.console import Console
 
@@ -43,9 +43,9 @@ _INTERRUPTED = 130
 class Demo:
     """One run."""
 
-    def __init__(self, console: Console, place: Place, stage: Stage) -> None:
+    def __init__(self, console: Console, stage: Stage) -> None:
         self._console = console
-        self._place = place
+        self._place = stage.place
         self._stage = stage
         self._run = f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}"
         self._people = people(self._run.removeprefix("demo-"))
@@ -94,45 +94,58 @@ class Demo:
         report.latency(self._console, latencies(watch.followed))
         example = next(one for one in watch.followed if one.person.has_dead_token)
         report.example(self._console, example, api.get(f"/v1/notifications/{example.id}/trace", Trace))
-        report.where_next(self._console, self._stage.url, self._place, access, is_up=stay)
+        url = self._stage.url if stay else settings.PUBLIC_URL
+        report.where_next(self._console, url, self._place, access, is_up=stay)
         self._console.print()
         for _, sentence in wrong:
             report.tick(self._console, sentence, is_well=False)
         return not wrong
 
 
-def run(home: Path, *, stay: bool | None) -> int:
+def run(home: Home, *, stay: bool | None) -> int:
     """Run the demo in this home; answers the exit code. Without a wish it stays up where somebody watches."""
     console = _console()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    try:
-        report.opening(console)
-        _refuse_second(Home(home))
-        place = Place.below(home)
-        with Stage(place) as stage:
-            return _perform(
-                console, Demo(console, place, stage), stage, stay=console.is_terminal if stay is None else stay
-            )
-    except DemoFault as fault:
-        console.print()
-        report.tick(console, str(fault), is_well=False)
+    report.opening(console)
+    if is_held(home.up_lock):
+        problem = f"Carillon is running already on {home.root} (make up, or another demo)."
+        report.tick(console, f"{problem} Stop it first, or set CARILLON_HOME to another folder.", is_well=False)
         return 1
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    finally:
-        _leave_servers(Home(home))
+    stays = console.is_terminal if stay is None else stay
+    try:
+        with Stage(Place.below(home.root)) as stage:
+            code = _perform(console, Demo(console, stage), stage, stay=stays)
+            console.print("Stopping everything …")
+    except (DemoFault, KeyboardInterrupt) as end:
+        code = _cut_short(console, end)
+    with suppress(KeyboardInterrupt):
+        _leave_servers(home)
+    return code
 
 
 def _perform(console: Console, demo: Demo, stage: Stage, *, stay: bool) -> int:
-    is_well = demo.play(stay=stay)
-    console.print("All came out as it should." if is_well else "Not everything came out as it should; see above.")
-    if stay:
-        console.print("Everything stays up until you press Ctrl-C.")
-        with suppress(KeyboardInterrupt):
-            _stay(stage)
-    console.print("Stopping everything …")
+    """The demo, and what comes after it; answers the exit code."""
+    try:
+        is_well = demo.play(stay=stay)
+        console.print("All came out as it should." if is_well else "Not everything came out as it should; see above.")
+        if stay:
+            console.print("Everything stays up until you press Ctrl-C.")
+            with suppress(KeyboardInterrupt):
+                _stay(stage)
+    except (DemoFault, KeyboardInterrupt) as end:
+        return _cut_short(console, end)
     return 0 if is_well else 1
+
+
+def _cut_short(console: Console, end: BaseException) -> int:
+    """Say why it ended early; answers the exit code."""
+    console.print()
+    if isinstance(end, KeyboardInterrupt):
+        console.print("Interrupted.")
+        return _INTERRUPTED
+    report.tick(console, str(end), is_well=False)
+    return 1
 
 
 def _stay(stage: Stage) -> None:
@@ -151,12 +164,6 @@ def _console() -> Console:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     del number, frame
     raise KeyboardInterrupt
-
-
-def _refuse_second(home: Home) -> None:
-    if is_held(home.up_lock):
-        where = f"Carillon is running already on {home.root} (make up, or another demo)"
-        raise DemoFault(f"{where}. Stop it first, or set CARILLON_HOME to another folder.")
 
 
 def _leave_servers(home: Home) -> None:

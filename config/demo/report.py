@@ -112,7 +112,7 @@ def example(console: Console, one: Followed, trace: Trace) -> None:
 
 def where_next(console: Console, url: str, place: Place, access: Access, *, is_up: bool) -> None:
     """What can be visited, now or later."""
-    heading(console, "Where to look next")
+    heading(console, "Where to look next" if is_up else "Where to look next, once `make up` is running")
     password = access.admin_password if is_up else f"in {place.access_file}"
     rows = [
         ("Admin", f"{url}/admin/   user {access.admin_user}, password {password}"),
@@ -126,6 +126,8 @@ def where_next(console: Console, url: str, place: Place, access: Access, *, is_u
     for name, words in rows:
         grid.add_row(Text(f"  {name}", style="dim"), Text(words, overflow="fold"))
     console.print(grid)
+    if is_up:
+        console.print(Text("  Later: `make up` serves the same data.", style="dim"))
 
 
 def _of_person(console: Console, followed: Sequence[Followed]) -> Table:

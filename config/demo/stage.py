@@ -30,14 +30,14 @@ class Stage:
 
     def __init__(self, place: Place) -> None:
         self.port = _port()
-        self._place = place
+        self.place = place
         self._guard = Guard(grace=STOP_LIMIT)
         self._programs: list[Program] = []
 
     def __enter__(self) -> Self:
         self._guard.start()
         try:
-            _write_providers(self._place, self._start_lab())
+            _write_providers(self.place, self._start_lab())
             self._start_platform()
         except BaseException:
             self.__exit__()
@@ -65,8 +65,8 @@ class Stage:
 
     def _start_lab(self) -> dict[str, Any]:
         """Start the stand-ins; answers where they are."""
-        words = ["-m", "config.lab", "--with-parent", "--folder", str(self._place.lab)]
-        lab = Program("The stand-in of the providers", words, self._place.lab_log, self._guard)
+        words = ["-m", "config.lab", "--with-parent", "--folder", str(self.place.lab)]
+        lab = Program("The stand-in of the providers", words, self.place.lab_log, self._guard)
         self._programs.append(lab)
         line = lab.first_line
         if not line:
@@ -75,9 +75,9 @@ class Stage:
         return places
 
     def _start_platform(self) -> None:
-        environment = {"CARILLON_PROVIDERS_FILE": str(self._place.providers), "PORT": str(self.port)}
+        environment = {"CARILLON_PROVIDERS_FILE": str(self.place.providers), "PORT": str(self.port)}
         words = ["manage.py", "up"]
-        self._programs.append(Program("The platform", words, self._place.platform_log, self._guard, environment))
+        self._programs.append(Program("The platform", words, self.place.platform_log, self._guard, environment))
 
     def _ask_to_stop(self, *_: object) -> None:
         for program in self._programs:

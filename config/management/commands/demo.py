@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from config.demo.command import run
+from config.embedded.home import Home
 
 
 class Command(BaseCommand):
@@ -26,4 +27,4 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, stay: bool | None, **_options: Any) -> None:
         if settings.PRODUCTION:
             raise CommandError("The demo makes sample people and an administrator: not with CARILLON_ENV=production.")
-        raise SystemExit(run(settings.HOME, stay=stay))
+        raise SystemExit(run(Home(settings.HOME), stay=stay))
