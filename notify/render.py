@@ -10,7 +10,9 @@ from uuid import UUID
 import msgspec
 
 from channels.rules.sealing import Unreadable, unseal
+from channels.vocabulary import Channel
 from notify import conf, record
+from notify.rules.content_limits import fit
 from notify.rules.ready import Ready, pack
 from notify.rules.rendering import CompiledTemplate, TemplateFault
 from notify.store import pages, planning, sending, templates, types
@@ -74,8 +76,8 @@ def _gather(page: ClaimedPage) -> Known:
 
 def _render_all(facts: Known) -> tuple[list[Ready], list[record.Unsendable]]:
     """The page's words; templates are compiled once per version and process."""
-    versions = {batch.template_version_id for batch in facts.batches.values()} - {None}
-    compiled = {version: templates.compiled(version) for version in versions if version is not None}
+    versions = {batch.template_version_id for batch in facts.batches.values()}
+    compiled = templates.compiled_versions([version for version in versions if version is not None])
     ready: list[Ready] = []
     unsendable: list[record.Unsendable] = []
     for one in facts.waiting:
@@ -93,7 +95,10 @@ def _render(one: Renderable, facts: Known, compiled: Mapping[int, CompiledTempla
     batch, kind, person = facts.batches[one.batch_id], facts.types[one.type_key], facts.people[one.recipient_id]
     key = people.data_key(person.wrapped_key, person.id)
     given = _decode(unseal(key, one.sealed, b"notification.sealed:" + one.notification_id.bytes))
-    content = given.c if given.c is not None else _from_template(one, batch, person, given.v, compiled)
+    if given.c is not None:
+        content = fit(Channel(one.channel), given.c)
+    else:
+        content = _from_template(one, batch, person, given.v, compiled)
     return Ready(
         id=one.id,
         type_key=one.type_key,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from notify.vocabulary import Scope, Tier
+from notify.vocabulary import Scope
 from tests.factories import Api, make_key, make_recipient, make_template, make_type
 
 pytestmark = pytest.mark.django_db
@@ -147,15 +147,6 @@ def test_without_the_scope_it_is_403(shop: Api) -> None:
     assert (post(reader).status_code, post(reader).json()["code"]) == (403, "missing_scope")
     sender = Api(make_key("shop", scopes=(Scope.SEND,)))
     assert post(sender, priority="critical").json()["code"] == "missing_scope"
-
-
-def test_an_exhausted_rate_is_429_with_retry_after(shop: Api, redis_away: None) -> None:
-    slow = Api(make_key("slow", tier=Tier.BULK))
-    answers = [slow.post("/v1/notifications", BODY) for _ in range(140)]
-    limited = [answer for answer in answers if answer.status_code == 429]
-    assert limited
-    assert limited[0].json()["code"] == "rate_limited"
-    assert int(limited[0].headers["Retry-After"]) >= 1
 
 
 @pytest.mark.parametrize("key", ["k" * 256, "line\nbreak", "nul\0"])

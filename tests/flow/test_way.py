@@ -120,3 +120,19 @@ def test_a_variable_that_breaks_the_template_fails_one_and_spares_its_neighbours
     states = {one["user_id"]: status(one["id"])["deliveries"][0] for one in answer["notifications"]}
     assert states["u_bob"]["status"] == "delivered"
     assert (states["u_alice"]["status"], states["u_alice"]["reason_code"]) == ("failed", "invalid_payload")
+
+
+def test_inline_words_beyond_a_channels_limit_fail_with_the_reason(send: Send, status: Any) -> None:
+    make_recipient(tokens=["sandbox-accepted-" * 8])
+    told = only_id(send("u_alice", channels=["push"], content={"title": "t", "body": "x" * 90_000}, variables={}))
+    drain()
+    only = status(told)["deliveries"][0]
+    assert (only["status"], only["reason_code"]) == ("failed", "invalid_payload")
+
+
+def test_inline_links_are_checked_as_a_templates_are(send: Send, status: Any) -> None:
+    make_recipient(tokens=["sandbox-accepted-" * 8])
+    content = {"title": "t", "body": "b", "action_url": "javascript:alert(1)"}
+    told = only_id(send("u_alice", channels=["push"], content=content, variables={}))
+    drain()
+    assert status(told)["deliveries"][0]["reason_code"] == "invalid_payload"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from kombu import Connection as Broker
+from kombu.exceptions import OperationalError
 
 from tests.bench.stack import Servers, Stack
 
@@ -33,7 +34,7 @@ def rabbitmq_answers() -> bool:
     try:
         with Broker(_RABBITMQ_URL, connect_timeout=2) as broker:
             broker.ensure_connection(max_retries=1, timeout=2)
-    except OSError:
+    except (OSError, OperationalError):
         return False
     return True
 
