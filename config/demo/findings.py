@@ -36,7 +36,7 @@ def mismatches(followed: Sequence[Followed], mails: int) -> list[tuple[Person | 
         for delivery in _deliveries(one)
     )
     if mails != sent:
-        found.append((None, f"{sent} mails were sent, and {mails} lie in the folder."))
+        found.append((None, f"Mails that were sent: {sent}. Mails in the folder: {mails}."))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
@@ -113,14 +114,15 @@ def example(console: Console, one: Followed, trace: Trace) -> None:
 def where_next(console: Console, url: str, place: Place, access: Access, *, is_up: bool) -> None:
     """What can be visited, now or later."""
     heading(console, "Where to look next" if is_up else "Where to look next, once `make up` is running")
-    password = access.admin_password if is_up else f"in {place.access_file}"
+    entrance = _short(place.access_file)
+    password = access.admin_password if is_up else f"in {entrance}"
     rows = [
         ("Admin", f"{url}/admin/   user {access.admin_user}, password {password}"),
-        ("API", f"{url}/v1/docs/   key in {place.access_file}"),
+        ("API", f"{url}/v1/docs/   key in {entrance}"),
         ("Metrics", f"{url}/metrics"),
-        ("Mails", f"{place.mails}"),
-        ("SMS", f"{place.root.parent / 'sandbox' / 'sms.jsonl'}"),
-        ("Log", f"{place.platform_log}"),
+        ("Mails", _short(place.mails)),
+        ("SMS", _short(place.root.parent / "sandbox" / "sms.jsonl")),
+        ("Log", _short(place.platform_log)),
     ]
     grid = Table.grid(padding=(0, 2, 0, 0))
     for name, words in rows:
@@ -128,6 +130,12 @@ def where_next(console: Console, url: str, place: Place, access: Access, *, is_u
     console.print(grid)
     if is_up:
         console.print(Text("  Later: `make up` serves the same data.", style="dim"))
+
+
+def _short(path: Path) -> str:
+    """As it is reached from here, where that is shorter."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _of_person(console: Console, followed: Sequence[Followed]) -> Table:

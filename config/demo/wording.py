@@ -22,11 +22,11 @@ REASONS: dict[str, str] = {
     ReasonCode.SYSTEM_MODE: "held by the operator",
     ReasonCode.EXPIRED: "came too late",
     ReasonCode.CANCELLED: "called off in time",
-    ReasonCode.INVALID_RECIPIENT: "the provider knows no such address",
-    ReasonCode.INVALID_PAYLOAD: "the message could not be sent",
+    ReasonCode.INVALID_RECIPIENT: "no such address",
+    ReasonCode.INVALID_PAYLOAD: "message could not be sent",
     ReasonCode.PROVIDER_REJECTED: "the provider refused it",
     ReasonCode.RETRIES_EXHAUSTED: "tried in vain to the end",
-    ReasonCode.NO_PROVIDER: "no provider could be reached",
+    ReasonCode.NO_PROVIDER: "no provider was reached",
     ReasonCode.SUPERSEDED: "a newer one took its place",
 }
 #: Where the channel says more precisely what a provider has refused.
