@@ -12,6 +12,9 @@ from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 import msgspec
 import orjson
 
+#: Seconds it may take to stop: it waits for connections that somebody still holds.
+_STOP_PATIENCE = 5.0
+
 
 class Arrival(NamedTuple):
     """What the stand-in keeps of one delivery."""
@@ -44,7 +47,11 @@ class Lab:
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        self._process.wait()
+        try:
+            self._process.wait(_STOP_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     @property
     def pid(self) -> int:

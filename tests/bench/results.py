@@ -81,6 +81,8 @@ class Results(msgspec.Struct, kw_only=True, omit_defaults=True):
     naive: FlowResult | None = None
     #: The naive app once more, with its connections kept.
     naive_kept: FlowResult | None = None
+    #: The very first ones after the start, when each process still loads what it needs.
+    latency_first: LatencyResult | None = None
     latency_idle: LatencyResult | None = None
     latency_loaded: LatencyResult | None = None
     api: list[ApiResult] = []

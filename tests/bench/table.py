@@ -49,7 +49,12 @@ def _groups(title: str, flow: FlowResult) -> Table:
 
 def _latencies(results: Results) -> Table:
     table = _table("One urgent notification, ms", "", "samples", "p50", "p99", "max", "answer p99")
-    for title, found in (("idle", results.latency_idle), ("beside the mass", results.latency_loaded)):
+    rows = (
+        ("the first ones after the start", results.latency_first),
+        ("idle", results.latency_idle),
+        ("beside the mass", results.latency_loaded),
+    )
+    for title, found in rows:
         if found is not None:
             table.add_row(title, *_latency(found))
     return table
