@@ -20,6 +20,8 @@ class Pool(NamedTuple):
     queues: tuple[str, ...]
     #: Child processes by default; `CARILLON_POOL_<NAME>` overrides.
     concurrency: int
+    #: How far it steps back when the machine is full: what is urgent is woken first.
+    niceness: int = 0
 
 
 def _queues_of(priority: Priority) -> tuple[str, ...]:
@@ -29,10 +31,10 @@ def _queues_of(priority: Priority) -> tuple[str, ...]:
 
 #: One pool per priority, never shared; housekeeping apart, so that a backlog cannot starve the sweeper.
 POOLS: tuple[Pool, ...] = (
-    Pool("critical", _queues_of(Priority.CRITICAL), 2),
-    Pool("high", _queues_of(Priority.HIGH), 2),
-    Pool("medium", _queues_of(Priority.MEDIUM), 2),
-    Pool("low", _queues_of(Priority.LOW), 2),
+    Pool("critical", _queues_of(Priority.CRITICAL), 4),
+    Pool("high", _queues_of(Priority.HIGH), 4),
+    Pool("medium", _queues_of(Priority.MEDIUM), 2, niceness=5),
+    Pool("low", _queues_of(Priority.LOW), 2, niceness=10),
     Pool("housekeeping", ("receipts", "campaigns", "housekeeping"), 1),
 )
 

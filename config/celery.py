@@ -85,8 +85,11 @@ def declare_topology() -> list[str]:
 
 
 @celeryd_after_setup.connect
-def _declare_before_consuming(**_: Any) -> None:
+def _prepare_worker(sender: str, **_: Any) -> None:
+    """Declare what will be consumed, and step back behind more urgent pools; the children inherit it."""
     declare_topology()
+    name = sender.partition("@")[0]
+    os.nice(next((pool.niceness for pool in celeryconfig.POOLS if pool.name == name), 0))
 
 
 @task_prerun.connect

@@ -28,15 +28,19 @@ _encode = msgspec.json.Encoder().encode
 
 
 def dispatch_page(page_id: UUID, sealed: str) -> list[PageRef]:
+    """Claim a page that waited in its queue, open its words, and send it."""
+    page = pages.claim(page_id, (PageStep.SEND,), with_ids=False)
+    if page is None:
+        return []
+    return dispatch_claimed(page, unpack(conf.KEYRING.unseal_blob(b64decode(sealed), b"page:" + page.page_id.bytes)))
+
+
+def dispatch_claimed(page: ClaimedPage, ready: Sequence[Ready]) -> list[PageRef]:
     """Send what of a page may still be sent; the answer names pages of fallback channels to be planned.
 
     No transaction is open while a provider is waited for. A process that dies in between leaves leases that end,
     and the page comes back.
     """
-    page = pages.claim(page_id, (PageStep.SEND,), with_ids=False)
-    if page is None:
-        return []
-    ready = unpack(conf.KEYRING.unseal_blob(b64decode(sealed), _place(page)))
     token = secrets.randbits(_TOKEN_BITS)
     claimed = sending.claim_deliveries(page, [one.id for one in ready], token) if ready else []
     tried = _prepare(page, claimed, ready)
@@ -53,10 +57,6 @@ def _send(channel: Channel, tried: Sequence[Tried]) -> None:
     messages = [one.message for one in asked if one.message is not None]
     for one, result in zip(asked, send_page(channel, messages, deadline=deadline), strict=True):
         one.result = result
-
-
-def _place(page: ClaimedPage) -> bytes:
-    return b"page:" + page.page_id.bytes
 
 
 def _prepare(page: ClaimedPage, claimed: Sequence[sending.ClaimedDelivery], ready: Sequence[Ready]) -> list[Tried]:

@@ -15,7 +15,7 @@ from notify.rules.ids import sibling_ids
 from notify.rules.planning import PlannedDelivery, Told, plan, plan_fallback
 from notify.store import pages, planning, types
 from notify.store.sending import Known, Renderable
-from notify.vocabulary import ClaimedPage, DeliveryStatus, NotificationStatus, PageRef, PageStep, TypeRow
+from notify.vocabulary import ClaimedPage, DeliveryStatus, NotificationStatus, PageStep, TypeRow
 from preferences import store as people
 from preferences.vocabulary import Category, RecipientFacts
 
@@ -31,14 +31,14 @@ class _Facts(msgspec.Struct, frozen=True):
 
 
 class PlannedPage(msgspec.Struct, frozen=True):
-    """A page that waits to be sent, with what rendering would otherwise read again."""
+    """A page to be sent, already in this process's hands, with what rendering would otherwise read again."""
 
-    page: PageRef
+    page: ClaimedPage
     known: Known
 
 
 def plan_page(page_id: UUID) -> list[PlannedPage]:
-    """Decide a page and write its deliveries; the answer names the pages that wait to be sent.
+    """Decide a page and write its deliveries; the answer is the pages to be sent, claimed for the caller.
 
     Running it twice is harmless: the page is gone with the transaction that wrote the deliveries.
     """
@@ -67,7 +67,7 @@ def _with_facts(
     told = {one.id.int: one for one in facts.waiting}
     return [
         PlannedPage(
-            PageRef(page_id=page.id, priority=page.priority, channel=page.channel),
+            page.claimed(),
             Known(
                 waiting=[_renderable(delivery, told[delivery.notification_id.int]) for delivery in group],
                 batches=facts.batches,
@@ -168,7 +168,7 @@ def _groups(deliveries: Sequence[PlannedDelivery]) -> list[list[PlannedDelivery]
 
 
 def _pages_to_send(page: ClaimedPage, groups: Sequence[Sequence[PlannedDelivery]]) -> list[pages.NewPage]:
-    """A page of work for each group."""
+    """A page of work for each group, held until the planned page's own lease ends."""
     names = sibling_ids([page.page_id] * len(groups), entropy=os.urandom(6 * len(groups)))
     return [
         pages.NewPage(
@@ -178,6 +178,7 @@ def _pages_to_send(page: ClaimedPage, groups: Sequence[Sequence[PlannedDelivery]
             channel=group[0].channel,
             ids=[delivery.id for delivery in group],
             trace_id=page.trace_id,
+            claimed_until=page.claimed_until,
         )
         for name, group in zip(names, groups, strict=True)
     ]

@@ -17,16 +17,16 @@ from notify.rules.ready import Ready, pack
 from notify.rules.rendering import CompiledTemplate, TemplateFault
 from notify.store import pages, planning, sending, templates, types
 from notify.store.sending import Known, Renderable
-from notify.vocabulary import ClaimedPage, Content, PageRef, PageStep, ReasonCode
+from notify.vocabulary import ClaimedPage, Content, PageStep, ReasonCode
 from preferences import store as people
 from preferences.vocabulary import RecipientFacts
 
 
 class RenderedPage(msgspec.Struct, frozen=True):
-    """A page whose words travel with its message, sealed."""
+    """A claimed page with its words."""
 
-    page: PageRef
-    sealed: str
+    page: ClaimedPage
+    ready: list[Ready]
 
 
 class _Variables(msgspec.Struct, frozen=True):
@@ -39,26 +39,32 @@ class _Variables(msgspec.Struct, frozen=True):
 _decode = msgspec.json.Decoder(_Variables).decode
 
 
-def render_page(page_id: UUID, known: Known | None = None) -> RenderedPage | None:
-    """Render what of a page still waits, seal it, and give the page back for its dispatch.
+def render_page(page_id: UUID) -> RenderedPage | None:
+    """Claim a page that waited, read what it rests on, and render it."""
+    page = pages.claim(page_id, (PageStep.SEND,))
+    return render_claimed(page, _gather(page)) if page is not None else None
 
-    `known` comes from planning in the same process; without it everything is read. What cannot be rendered fails
-    alone, with its reason; its neighbours go on.
+
+def render_claimed(page: ClaimedPage, known: Known) -> RenderedPage | None:
+    """The words of a claimed page, or None where nothing of it is left to send.
+
+    What cannot be rendered fails alone, with its reason; its neighbours go on.
     """
-    page = pages.claim(page_id, (PageStep.SEND,), with_ids=known is None)
-    if page is None:
-        return None
-    facts = known or _gather(page)
-    if not facts.waiting:
+    if not known.waiting:
         record.close_page(page)
         return None
-    ready, unsendable = _render_all(facts)
+    ready, unsendable = _render_all(known)
     if unsendable:
         record.record_unsendable(page, unsendable)
-    packed = conf.KEYRING.seal_blob(pack(ready), b"page:" + page.page_id.bytes)
+    return RenderedPage(page, ready)
+
+
+def hand_on(rendered: RenderedPage) -> str:
+    """Seal a page's words for its message, and give the page back for its dispatch."""
+    page = rendered.page
+    packed = conf.KEYRING.seal_blob(pack(rendered.ready), b"page:" + page.page_id.bytes)
     pages.hand_over(page)
-    ref = PageRef(page_id=page.page_id, priority=page.priority, channel=page.channel)
-    return RenderedPage(ref, b64encode(packed).decode())
+    return b64encode(packed).decode()
 
 
 def _gather(page: ClaimedPage) -> Known:

@@ -10,7 +10,7 @@ from structlog.contextvars import bound_contextvars
 from channels import redis_state
 from notify import dispatch, plan, queue, render, sweep
 from notify.render import RenderedPage
-from notify.vocabulary import Step
+from notify.vocabulary import PageRef, Step
 
 
 @shared_task(name=Step.PLAN.value)
@@ -18,7 +18,7 @@ def plan_page(page_id: str) -> None:
     """Plan a page, and render at once what was planned: the facts are at hand."""
     with bound_contextvars(page=page_id, trace_id=""):
         for planned in plan.plan_page(UUID(page_id)):
-            _onward(render.render_page(planned.page.page_id, planned.known))
+            _onward(render.render_claimed(planned.page, planned.known))
 
 
 @shared_task(name=Step.RENDER.value)
@@ -60,10 +60,12 @@ def heartbeat(pool: str) -> None:
 
 
 def _onward(rendered: RenderedPage | None) -> None:
-    """Urgent pages are dispatched in this process; others wait in the queue of their channel and priority."""
+    """Urgent pages are sent in this process; others wait in the queue of their channel and priority."""
     if rendered is None:
         return
-    if rendered.page.priority.is_urgent:
-        dispatch_page(str(rendered.page.page_id), rendered.sealed)
+    page = rendered.page
+    if page.priority.is_urgent:
+        queue.enqueue(Step.PLAN, dispatch.dispatch_claimed(page, rendered.ready))
     else:
-        queue.enqueue(Step.DISPATCH, [rendered.page], rendered.sealed)
+        ref = PageRef(page_id=page.page_id, priority=page.priority, channel=page.channel)
+        queue.enqueue(Step.DISPATCH, [ref], render.hand_on(rendered))

@@ -29,7 +29,7 @@ def read_sizes(pools: Iterable[PoolLike]) -> Sizes:
     names = {pool.name: f"CARILLON_POOL_{pool.name.upper()}" for pool in pools}
     return Sizes(
         port=env.integer("PORT", 8000, minimum=1, maximum=65_535, about="Where `make up` serves HTTP"),
-        web_workers=env.integer("CARILLON_WEB_WORKERS", 2, minimum=1, about="Processes that answer HTTP"),
+        web_workers=env.integer("CARILLON_WEB_WORKERS", 4, minimum=1, about="Processes that answer HTTP"),
         concurrency={
             pool.name: env.integer(
                 names[pool.name], pool.concurrency, minimum=1, about=f"Processes of the pool {pool.name}"

@@ -44,7 +44,7 @@ class Sizes:
     """What the environment may change."""
 
     port: int = 8000
-    web_workers: int = 2
+    web_workers: int = 4
     #: Child processes by pool, where they differ from the table.
     concurrency: Mapping[str, int] = field(default_factory=dict)
 

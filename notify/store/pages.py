@@ -26,6 +26,23 @@ class NewPage(msgspec.Struct, frozen=True, kw_only=True):
     ids: list[UUID]
     trace_id: str = ""
     due_at: datetime | None = None
+    #: Until when whoever writes the page holds it too, as if claimed; None: it waits for a worker.
+    claimed_until: datetime | None = None
+
+    def claimed(self) -> ClaimedPage:
+        """The page as its writer holds it."""
+        assert self.claimed_until is not None
+        return ClaimedPage(
+            page_id=self.id,
+            step=self.step,
+            priority=self.priority,
+            channel=self.channel,
+            ids=self.ids,
+            size=len(self.ids),
+            claims=1,
+            trace_id=self.trace_id,
+            claimed_until=self.claimed_until,
+        )
 
 
 class DuePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,8 +70,9 @@ def insert(pages: Sequence[NewPage]) -> None:
         return
     with connection.cursor() as cursor:
         cursor.executemany(
-            """INSERT INTO notify_page (id, step, priority, channel, ids, due_at, trace_id)
-               VALUES (%s, %s, %s, %s, %s::uuid[], coalesce(%s, now() + make_interval(secs => %s)), %s)""",
+            """INSERT INTO notify_page (id, step, priority, channel, ids, trace_id, claimed_until, claims, strikes,
+                   due_at) VALUES (%s, %s, %s, %s, %s::uuid[], %s, %s, %s, %s,
+                       coalesce(%s::timestamptz, now() + make_interval(secs => %s)))""",
             [
                 (
                     p.id,
@@ -62,9 +80,12 @@ def insert(pages: Sequence[NewPage]) -> None:
                     p.priority,
                     p.channel,
                     id_array(p.ids),
-                    p.due_at,
-                    GRACE[p.priority].total_seconds(),
                     p.trace_id,
+                    p.claimed_until,
+                    int(p.claimed_until is not None),
+                    int(p.claimed_until is not None),
+                    p.claimed_until or p.due_at,
+                    GRACE[p.priority].total_seconds(),
                 )
                 for p in pages
             ],

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 from notify import dispatch, plan, render
+from notify.store import pages
 from tests.factories import Api, make_template, make_type
 
 #: One after the other, so that a test can say what happened before.
@@ -35,7 +36,7 @@ def drain() -> int:
             if step == "send":
                 send_page(page_id)
             else:
-                plan.plan_page(page_id)
+                plan_page(page_id)
     return steps
 
 
@@ -43,14 +44,20 @@ def plan_only() -> None:
     """Plan what was accepted, and stop there."""
     for page_id, step in waiting_pages():
         if step == "plan":
-            plan.plan_page(page_id)
+            plan_page(page_id)
+
+
+def plan_page(page_id: UUID) -> None:
+    """Plan one page, and leave what it planned as a worker that went away would: to be rendered by another."""
+    for planned in plan.plan_page(page_id):
+        pages.hand_over(planned.page)
 
 
 def send_page(page_id: UUID) -> None:
     """Render and dispatch one page."""
     rendered = render.render_page(page_id)
     if rendered is not None:
-        dispatch.dispatch_page(page_id, rendered.sealed)
+        dispatch.dispatch_page(page_id, render.hand_on(rendered))
 
 
 @pytest.fixture(autouse=True)
