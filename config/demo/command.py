@@ -112,15 +112,19 @@ def run(home: Home, *, stay: bool | None) -> int:
         problem = f"Carillon is running already on {home.root} (make up, or another demo)."
         report.tick(console, f"{problem} Stop it first, or set CARILLON_HOME to another folder.", is_well=False)
         return 1
-    stays = console.is_terminal if stay is None else stay
     try:
-        with Stage(Place.below(home.root)) as stage:
-            code = _perform(console, Demo(console, stage), stage, stay=stays)
-            console.print("Stopping everything …")
+        return _run_on_stage(console, home, stay=console.is_terminal if stay is None else stay)
     except (DemoFault, KeyboardInterrupt) as end:
-        code = _cut_short(console, end)
-    with suppress(KeyboardInterrupt):
-        _leave_servers(home)
+        return _cut_short(console, end)
+    finally:
+        with suppress(KeyboardInterrupt):
+            _leave_servers(home)
+
+
+def _run_on_stage(console: Console, home: Home, *, stay: bool) -> int:
+    with Stage(Place.below(home.root)) as stage:
+        code = _perform(console, Demo(console, stage), stage, stay=stay)
+        console.print("Stopping everything …")
     return code
 
 
@@ -138,14 +142,13 @@ def _perform(console: Console, demo: Demo, stage: Stage, *, stay: bool) -> int:
     return 0 if is_well else 1
 
 
-def _cut_short(console: Console, end: BaseException) -> int:
+def _cut_short(console: Console, end: DemoFault | KeyboardInterrupt) -> int:
     """Say why it ended early; answers the exit code."""
-    console.print()
-    if isinstance(end, KeyboardInterrupt):
-        console.print("Interrupted.")
-        return _INTERRUPTED
-    report.tick(console, str(end), is_well=False)
-    return 1
+    if isinstance(end, DemoFault):
+        report.fault(console, end)
+        return 1
+    console.print("\nInterrupted.")
+    return _INTERRUPTED
 
 
 def _stay(stage: Stage) -> None:

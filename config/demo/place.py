@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -11,7 +12,11 @@ from config.embedded.record import write_privately
 
 
 class DemoFault(Exception):
-    """Why the demo cannot go on, as a sentence for whoever runs it."""
+    """Why the demo cannot go on, as a sentence for whoever runs it; `said` is what a program said last."""
+
+    def __init__(self, sentence: str, said: Sequence[str] = ()) -> None:
+        super().__init__(sentence)
+        self.said = said
 
 
 class Access(msgspec.Struct, kw_only=True):

@@ -51,9 +51,8 @@ class Program:
 
     def fault(self, what: str) -> DemoFault:
         """What went wrong with it, and the last it said."""
-        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
-        said = "".join(f"\n  {line}" for line in lines)
-        return DemoFault(f"{self._name} {what}; {self._log} ends with{said or ' nothing'}")
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return DemoFault(f"{self._name} {what}. {self._log} ends like this:", lines[-_LAST_LINES:] or ["(empty)"])
 
     def ask_to_stop(self) -> None:
         """Ask once more."""

@@ -36,7 +36,8 @@ class Progress(Protocol):
 
 def progress_on(console: Console) -> Progress:
     """The progress that suits where the output goes."""
-    return MovingTable(console) if console.is_terminal else Lines(console)
+    can_move = console.is_terminal and not console.is_dumb_terminal
+    return MovingTable(console) if can_move else Lines(console)
 
 
 class MovingTable:

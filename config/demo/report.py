@@ -16,7 +16,7 @@ from rich.text import Text
 from config.demo.client import Trace, TraceEntry
 from config.demo.findings import Latency
 from config.demo.people import Person
-from config.demo.place import Access, Place
+from config.demo.place import Access, DemoFault, Place
 from config.demo.watching import Followed
 from config.demo.wording import channel_in_words, language_of, status_of, why
 from notify.vocabulary import DeliveryStatus
@@ -83,6 +83,14 @@ def tick(console: Console, words: str, *, is_well: bool = True) -> None:
     sign = Text("✓ ", style="green") if is_well else Text("✗ ", style="red")
     lines = wrap(words, min(console.width, _WIDEST) - _INDENT)
     console.print(sign.append(Text(f"\n{' ' * _INDENT}".join(lines), style="")), soft_wrap=True)
+
+
+def fault(console: Console, found: DemoFault) -> None:
+    """Why it cannot go on."""
+    console.print()
+    tick(console, str(found), is_well=False)
+    for line in found.said:
+        console.print(Text(f"    {line}", style="dim"), no_wrap=True, overflow="ellipsis")
 
 
 def latency(console: Console, found: Sequence[Latency]) -> None:

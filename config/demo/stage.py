@@ -11,7 +11,7 @@ from typing import Any, Self
 import msgspec
 
 from config import env
-from config.demo.place import Place
+from config.demo.place import DemoFault, Place
 from config.demo.program import Program
 from config.embedded.record import write_privately
 from config.supervise.guard import Guard
@@ -86,9 +86,12 @@ class Stage:
 
 def _port() -> int:
     """The port that is asked for, else the usual one where it is free, else any free one."""
-    if os.environ.get("PORT"):
-        return env.integer("PORT", _USUAL_PORT, minimum=1, maximum=65_535)
-    return _free_port(_USUAL_PORT) or _free_port(0)
+    if not os.environ.get("PORT"):
+        return _free_port(_USUAL_PORT) or _free_port(0)
+    asked = env.integer("PORT", _USUAL_PORT, minimum=1, maximum=65_535)
+    if not _free_port(asked):
+        raise DemoFault(f"Another program listens on PORT={asked}. Name a free port, or leave it to the demo.")
+    return asked
 
 
 def _free_port(port: int) -> int:
