@@ -32,7 +32,7 @@ def _queues_of(priority: Priority) -> tuple[str, ...]:
 #: One pool per priority, never shared; housekeeping apart, so that a backlog cannot starve the sweeper.
 POOLS: tuple[Pool, ...] = (
     Pool("critical", _queues_of(Priority.CRITICAL), 4),
-    Pool("high", _queues_of(Priority.HIGH), 4),
+    Pool("high", _queues_of(Priority.HIGH), 6),
     Pool("medium", _queues_of(Priority.MEDIUM), 2, niceness=5),
     Pool("low", _queues_of(Priority.LOW), 2, niceness=10),
     Pool("housekeeping", ("receipts", "campaigns", "housekeeping"), 1),

@@ -15,6 +15,7 @@ from django.db import close_old_connections
 from kombu import Exchange, Queue
 
 import celeryconfig
+from config import precedence
 
 #: Celery's Django fixup closes the connection around every task unless told to keep it for so many closings.
 _KEEP_CONNECTION_FOR = 1000
@@ -89,7 +90,7 @@ def _prepare_worker(sender: str, **_: Any) -> None:
     """Declare what will be consumed, and step back behind more urgent pools; the children inherit it."""
     declare_topology()
     name = sender.partition("@")[0]
-    os.nice(next((pool.niceness for pool in celeryconfig.POOLS if pool.name == name), 0))
+    precedence.step_back(next((pool.niceness for pool in celeryconfig.POOLS if pool.name == name), 0))
 
 
 @task_prerun.connect
