@@ -111,7 +111,7 @@ class Desk(BaseAdmin):
 
     def show(self, request: HttpRequest, template: str, context: Mapping[str, Any], *, title: str = "") -> HttpResponse:
         """A page inside the admin's frame."""
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         frame = self.admin_site.each_context(request)
         own = {
             "title": title or self.heading,
@@ -128,7 +128,7 @@ class Desk(BaseAdmin):
 def write_note(request: HttpRequest, model: type[Model], key: object, label: str, message: str) -> None:
     """An entry of the log: the person, the time, the row and what was done to it."""
     LogEntry.objects.create(
-        user_id=request.user.pk,
+        user_id=request.user.pk or 0,
         content_type=ContentType.objects.get_for_model(model),
         object_id=str(key),
         object_repr=label[:200],

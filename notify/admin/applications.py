@@ -1,4 +1,4 @@
-"""Applications and their API keys: issued, rotated, revoked. A key is shown once, on the page that answers its making."""
+"""Applications and their API keys: issued, rotated, revoked. A key is shown once, on the page that answers."""
 
 from __future__ import annotations
 

@@ -21,6 +21,8 @@ from preferences import store as people
 
 #: Letters that the groups are counted over: a bounded query, whatever has piled up.
 GROUPED = 10_000
+#: Groups that are shown, the largest.
+_GROUPS = 50
 #: Letters of a group that one press of a button replays.
 REPLAYED_AT_ONCE = 500
 
@@ -124,12 +126,13 @@ def _fitting(wanted: dict[str, Any]) -> QuerySet[DeadLetter]:
 def _groups() -> list[dict[str, Any]]:
     """The newest letters that wait, counted by reason, channel and type; most first."""
     newest = DeadLetter.objects.filter(replayed_at__isnull=True).order_by("-pk").values("pk")[:GROUPED]
-    return list(
+    groups = (
         DeadLetter.objects.filter(pk__in=newest)
         .values("reason_code", "channel", "type_key")
         .annotate(count=Count("pk"), first=Min("failed_at"), last=Max("failed_at"))
-        .order_by("-count")[:50]
+        .order_by("-count")[:_GROUPS]
     )
+    return [dict(group) for group in groups]
 
 
 def _older(request: HttpRequest, before: int | None) -> str:

@@ -63,7 +63,7 @@ class NotificationDesk(Desk):
         form = FinderForm(request.GET)
         if not form.is_valid():
             for errors in form.errors.values():
-                messages.error(request, errors[0])
+                messages.error(request, str(errors[0]))
             return redirect(_list_address())
         wanted = form.cleaned_data
         if wanted["id"]:

@@ -66,7 +66,7 @@ class CapsField(forms.CharField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Whether other caps are meant, however they are written."""
-        return self.prepare_value(initial) != (data or "").replace("\r\n", "\n")
+        return str(self.prepare_value(initial)) != (data or "").replace("\r\n", "\n")
 
 
 class TemplateChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
