@@ -75,7 +75,7 @@ def test_an_app_token_is_kept_as_it_is() -> None:
 @pytest.mark.parametrize("token", ["", "ab", "with space", "line\nbreak", "x" * 4097, {"endpoint": "x"}, "émoji"])
 def test_an_app_token_of_another_shape_is_refused(token: object) -> None:
     with pytest.raises(BadAddress, match="exactly as"):
-        addresses.normalise_token(Platform.ANDROID, token)  # type: ignore[arg-type]
+        addresses.normalise_token(Platform.ANDROID, token)  # type: ignore[arg-type]  # what callers may send
 
 
 def test_a_web_token_is_the_same_whether_given_as_object_or_text() -> None:
