@@ -149,6 +149,11 @@ def test_a_decision_has_its_question_decision_evidence_and_consequence() -> None
     assert told == {file.name: ["Question", "Decision", "Evidence", "Consequence"] for file in files}
 
 
+def test_contributors_are_told_of_every_folder_of_tests() -> None:
+    folders = {f"tests/{file.name}/" for file in (ROOT / "tests").iterdir() if any(file.glob("**/*.py"))}
+    assert set(re.findall(r"`(tests/\w+/)`", section(page("CONTRIBUTING.md"), "## Tests"))) == folders
+
+
 def test_every_case_of_idempotency_names_a_test_that_exists() -> None:
     cases = re.findall(r"^\| (\d+) \|.*\| `(tests/[^`]+)` \|$", page("docs/idempotency.md"), flags=re.MULTILINE)
     assert [int(number) for number, _ in cases] == list(range(1, len(cases) + 1))

@@ -74,6 +74,8 @@ def test_a_door_that_is_listed_is_used(package: str) -> None:
 
 def test_sql_is_written_in_stores_alone() -> None:
     found = [where for source in strangers(CURSORS) for where in attributes(source, "cursor", of="connection")]
+    for source in strangers(CURSORS):
+        found += [source.at(statement) for statement, name in imports(source.tree) if name.endswith(".hot_cursor")]
     assert found == []
 
 
