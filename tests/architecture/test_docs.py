@@ -167,6 +167,18 @@ def exists(name: str) -> bool:
     return function in {node.name for node in ast.walk(read(ROOT / file).tree) if isinstance(node, ast.FunctionDef)}
 
 
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    found, ahead = {ROOT / "README.md"}, [ROOT / "README.md"]
+    while ahead:
+        file = ahead.pop()
+        linked = {
+            (file.parent / link).resolve() for link in LINK.findall(file.read_text("utf-8")) if link.endswith(".md")
+        }
+        ahead += [one for one in linked - found if one.exists()]
+        found |= linked
+    assert [str(file.relative_to(ROOT)) for file in PAGES if file not in found and file.name != "CHANGELOG.md"] == []
+
+
 @pytest.mark.parametrize("file", PAGES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_every_link_of_a_page_leads_somewhere(file: Path) -> None:
     links = [link for link in LINK.findall(file.read_text(encoding="utf-8")) if not link.startswith("http")]
