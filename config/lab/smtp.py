@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.message import Message
 from pathlib import Path
 from typing import Any, cast
 
@@ -59,7 +60,7 @@ class MailSink:
         """Keep the mail, then answer, or not."""
         del session
         content = cast("bytes", envelope.original_content or envelope.content or b"")
-        mail = message_from_bytes(content, policy=policy.default)
+        mail = message_from_bytes(content)
         for address in envelope.rcpt_tos:
             self._keep(address, mail, content)
         if any(address.startswith("lab-hang") for address in envelope.rcpt_tos):
@@ -68,13 +69,21 @@ class MailSink:
             cast("Any", server.transport).abort()
         return "250 2.0.0 OK queued"
 
-    def _keep(self, address: str, mail: EmailMessage, content: bytes) -> None:
+    def _keep(self, address: str, mail: Message, content: bytes) -> None:
         delivery_id = str(mail.get("Message-ID", "")).strip("<>").partition("@")[0]
-        text = mail.get_body(("plain",))
-        words = text.get_content().replace("\r\n", "\n").rstrip("\n") if text is not None else ""
-        self.ledger.accept(delivery_id, address, content_hash(str(mail.get("Subject", "")), words))
+        subject = str(make_header(decode_header(mail.get("Subject", ""))))
+        self.ledger.accept(delivery_id, address, content_hash(subject, _words(mail)))
         self._kept += 1
         (self.folder / f"{self._kept:06}-{_file_name(address)}.eml").write_bytes(content)
+
+
+def _words(mail: Message) -> str:
+    """The plain text of a mail, without the line end that mails end in."""
+    for part in mail.walk():
+        if part.get_content_type() == "text/plain":
+            decoded = cast("bytes", part.get_payload(decode=True)).decode("utf-8", "replace")
+            return decoded.replace("\r\n", "\n").removesuffix("\n")
+    return ""
 
 
 def mail_server(sink: MailSink, *, certificate: Path, key: Path) -> SMTP:
