@@ -20,6 +20,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP2Settings
 from granian.server.embed import Server
 
+from config.lab.connections import cut_connections
 from config.lab.fcm import FcmStandIn
 from config.lab.identities import PROJECT_ID, Identities, make_identities
 from config.lab.ledger import Ledger
@@ -76,6 +77,7 @@ async def _serve(options: LabOptions, folder: Path) -> None:
     for server in servers:
         server.stop()  # type: ignore[no-untyped-call]
     smtp.close()
+    cut_connections((ports.fcm, ports.fcm_plain, ports.smtp))
     await asyncio.gather(*running)
     push.close()
 
