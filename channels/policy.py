@@ -49,7 +49,7 @@ TOKEN_TRIES = 3
 REDIS_TIMEOUT_SECONDS = 1.0
 
 #: Seconds a process goes without Redis after it failed, rather than wait a time-out for every page.
-REDIS_AWAY_SECONDS = 2.0
+REDIS_AWAY_SECONDS = 3.0
 
 #: Bytes of a sandbox file before it is put aside as `.1`: a look at it stays quick, the disk stays free.
 SANDBOX_FILE_BYTES = 64 * 1024 * 1024

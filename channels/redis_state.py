@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
@@ -70,8 +71,8 @@ class _Client:
             socket_timeout=policy.REDIS_TIMEOUT_SECONDS,
             socket_keepalive=True,
             health_check_interval=10,
-            # One more try at once: a connection that idled may have been closed by the server.
-            retry=Retry(NoBackoff(), 1),
+            # One more try at once where the server had closed an idle connection; none after a time-out was paid.
+            retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         )
         self.take = self.redis.register_script(_TAKE)
         self.beat = self.redis.register_script(_BEAT)

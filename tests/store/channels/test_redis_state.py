@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 
 import pytest
 
-from channels import conf, redis_state
+from channels import conf, policy, redis_state
 from channels.rules import bucket
 
 pytestmark = pytest.mark.usefixtures("empty_redis")
@@ -87,3 +88,12 @@ def test_a_forked_process_has_a_client_of_its_own(monkeypatch: pytest.MonkeyPatc
     assert redis_state._client() is before
     monkeypatch.setattr(before, "pid", os.getpid() + 1)
     assert redis_state._client() is not before
+
+
+def test_a_frozen_server_costs_one_time_out_and_then_nothing_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        monkeypatch.setattr(conf, "redis_url", lambda: f"redis://127.0.0.1:{frozen.getsockname()[1]}/1")
+        monkeypatch.setattr(policy, "REDIS_TIMEOUT_SECONDS", 0.3)
+        started = time.monotonic()
+        assert [redis_state.take("a", 1, 1, 1) for _ in range(100)] == [None] * 100
+        assert 0.25 < time.monotonic() - started < 0.9
