@@ -103,9 +103,7 @@ class ApplicationDesk(Desk):
             "shown": shown,
             "now": timezone.now(),
         }
-        response = self.show(request, "admin/notify/applications.html", context)
-        response["Cache-Control"] = "no-store"
-        return response
+        return self.show(request, "admin/notify/applications.html", context)
 
     def issue_view(self, request: HttpRequest) -> HttpResponse:
         """Make a key, and show it on this one page."""

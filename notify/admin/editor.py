@@ -21,10 +21,13 @@ from notify.rules.content_limits import FIELDS
 from notify.rules.template_requests import TemplateBody, TemplateView, VersionBody
 from notify.rules.trial_findings import Document
 from notify.rules.variables import examples
+from notify.store.types import list_types
 
 #: The channels and their fields in the order in which people write them; an e-mail is written as MJML or as HTML.
 EDITED: dict[str, list[str]] = {channel.value: list(fields) for channel, fields in FIELDS.items()}
 EDITED["email"].append("mjml_body")
+#: Types that are offered for a new template; any other key may be written.
+_MOST_TYPES = 500
 _NEW: dict[str, Any] = {"template_id": "", "type": "", "default_locale": "en", "channels": {}, "variables": {}}
 
 
@@ -92,14 +95,17 @@ class EditorPages(Desk):
         return redirect(reverse("admin:notify_template_change", args=[key]))
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
-        """The draft as it would go out; what is wrong with it, with its place, as 422."""
+        """The draft as it would go out, or what is wrong with it and where: while somebody writes, both are answers."""
         if not request.user.has_perm("notify.add_templateversion"):
             raise PermissionDenied
         try:
             asked = decode(request.body, DraftPreview)
-            made = author.preview_draft(asked.document, locale=asked.locale, variables=asked.variables)
         except Refusal as refusal:
             return JsonResponse({"errors": _faults(refusal)}, status=422)
+        try:
+            made = author.preview_draft(asked.document, locale=asked.locale, variables=asked.variables)
+        except Refusal as refusal:
+            return JsonResponse({"errors": _faults(refusal)})
         return JsonResponse({"channels": msgspec.to_builtins(made)})
 
     def _demand_publish(self, request: HttpRequest, body: TemplateBody | VersionBody) -> None:
@@ -125,6 +131,7 @@ class EditorPages(Desk):
                 "is_new": view is None,
             },
             "may_publish": self.has_change_permission(request),
+            "types": [] if view else [row.key for row in list_types("", _MOST_TYPES)],
         }
         title = f"Edit {view.template_id}" if view else "New template"
         response = self.show(request, "admin/notify/editor.html", context, title=title)
@@ -152,7 +159,7 @@ def view_or_404(key: str, number: int | None = None) -> TemplateView:
 
 def number_of(text: str | None) -> int | None:
     """A version's number out of an address; None for anything else."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None  # noqa: PLR2004
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None  # noqa: PLR2004 - a number, no flood of digits
 
 
 def _written(request: HttpRequest) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.db import transaction
 from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,9 +18,9 @@ from notify import author
 from notify.admin.differences import compared
 from notify.admin.editor import EDITED, EditorPages, number_of, view_or_404
 from notify.models import Template
-from notify.rules.rendering import TemplateFlaw
 from notify.rules.template_requests import Preview, PreviewBody, TemplateView
 from notify.rules.variables import examples
+from notify.store.types import types_naming
 
 #: Templates of one page: an installation has dozens or hundreds.
 _MOST = 500
@@ -56,7 +57,7 @@ class TemplateDesk(EditorPages):
         """One template: its versions, and what one of them says in each channel and language."""
         del form_url, extra_context
         self.demand_view(request)
-        view = view_or_404(object_id, number_of(request.GET.get("version")))
+        view = _view(object_id, number_of(request.GET.get("version")))
         locales = sorted({locale for wordings in view.channels.values() for locale in wordings})
         locale = request.GET.get("locale", "")
         locale = locale if locale in locales else view.default_locale
@@ -69,6 +70,7 @@ class TemplateDesk(EditorPages):
             "fault": fault,
             "may_edit": request.user.has_perm("notify.add_templateversion"),
             "newest": view.versions[0].number,
+            "is_used": view.type in types_naming(view.template_id),
         }
         return self.show(request, "admin/notify/template.html", context, title=view.template_id)
 
@@ -101,6 +103,14 @@ class TemplateDesk(EditorPages):
         return redirect(reverse("admin:notify_template_change", args=[key]))
 
 
+def _view(key: str, number: int | None) -> TemplateView:
+    """A template by its id, or by the way Django's log writes ids in addresses."""
+    try:
+        return view_or_404(key, number)
+    except Http404:
+        return view_or_404(unquote(key), number)
+
+
 def _preview(view: TemplateView, locale: str) -> tuple[Preview | None, str]:
     """A kept version on example values; older versions may break rules that are newer than they."""
     body = PreviewBody(locale=locale, variables=examples(view.variables, complete=True), version=view.version)
@@ -108,8 +118,6 @@ def _preview(view: TemplateView, locale: str) -> tuple[Preview | None, str]:
         return author.preview(view.template_id, body), ""
     except Refusal as refusal:
         return None, refusal.detail
-    except TemplateFlaw as flaw:
-        return None, f"Today's rules refuse this version: {flaw}"
 
 
 def _words(view: TemplateView, locale: str, preview: Preview | None) -> list[tuple[str, dict[str, str], Any]]:

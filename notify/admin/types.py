@@ -69,7 +69,7 @@ class CapsField(forms.CharField):
         return str(self.prepare_value(initial)) != (data or "").replace("\r\n", "\n")
 
 
-class TemplateChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
+class TemplateChoice(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs only
     """A template, named by its id."""
 
     def label_from_instance(self, obj: Any) -> str:
@@ -137,7 +137,7 @@ class TypeForm(TypeModelForm):
         """Offer the templates that fit."""
         super().__init__(*args, **kwargs)
         if self.instance.pk and "template" in self.fields:
-            self.fields["template"].queryset = Template.objects.filter(type_key=self.instance.pk)  # type: ignore[attr-defined]
+            self.fields["template"].queryset = Template.objects.filter(type_key=self.instance.pk)  # type: ignore[attr-defined]  # a ModelChoiceField
 
     def clean_key(self) -> str:
         """A word that can stand in an address."""
@@ -175,7 +175,7 @@ class TypeAdmin(BaseAdmin):
     show_full_result_count = False
     fieldsets = (
         (None, {"fields": ("key", "category", "priority", "channels", "template")}),
-        ("Against the person's wishes", {"fields": ("mandatory", "quiet_hours", "digestible")}),
+        ("The person's wishes", {"fields": ("mandatory", "quiet_hours", "digestible")}),
         ("Limits", {"fields": ("exempt_from_caps", "caps", "ttl_seconds")}),
     )
 

@@ -88,9 +88,7 @@ class RecipientDesk(Desk):
             "may_suppress": request.user.has_perm("preferences.add_suppression"),
             "may_release": request.user.has_perm("preferences.delete_suppression"),
         }
-        response = self.show(request, "admin/preferences/recipient.html", context, title=f"Recipient {recipient.pk}")
-        response["Cache-Control"] = "no-store"
-        return response
+        return self.show(request, "admin/preferences/recipient.html", context, title=f"Recipient {recipient.pk}")
 
     def reveal_view(self, request: HttpRequest, key: int, kind: str) -> HttpResponse:
         """One address in clear, on this page only; the log keeps who asked for whose, never the address."""

@@ -242,7 +242,7 @@
         method: "POST", body: JSON.stringify(question), headers: { "Content-Type": "application/json", "X-CSRFToken": token },
       });
       if (mine !== asked) return;
-      if (response.status !== 200 && response.status !== 422) throw new Error(String(response.status));
+      if (!response.ok) throw new Error(String(response.status));
       const answer = await response.json();
       if (mine !== asked) return;
       state.textContent = answer.channels ? `${CHANNEL_NAMES[at.channel]}, ${answer.channels[at.channel].locale}` : "not yet right";
