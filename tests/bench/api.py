@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from tests.bench import driver
 from tests.bench.companion import Companion
 from tests.bench.flow import DRIVER, grouped, refuse_problems
-from tests.bench.processes import Meter
+from tests.bench.processes import BENCH, Meter
 from tests.bench.results import ApiResult
 from tests.bench.stack import Stack
 
@@ -33,9 +33,11 @@ def measure_api(stack: Stack, run: str, total: int, per_call: int, population: i
         report = caller.finish()
     refuse_problems(report)
     groups = grouped(meter.costs, total)
+    del groups[BENCH]
     return ApiResult(
         recipients_per_call=per_call,
         calls_per_second=len(report.seconds) / (report.ended - report.started),
         cpu_us_per_recipient=sum(group.cpu_us for group in groups.values()),
         groups=groups,
+        strangers=meter.strangers,
     )

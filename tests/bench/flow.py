@@ -8,12 +8,14 @@ from tests.bench import driver
 from tests.bench.companion import Companion
 from tests.bench.database import Database
 from tests.bench.lab import Lab
-from tests.bench.processes import Cost, Meter
+from tests.bench.processes import BENCH, Cost, Meter
 from tests.bench.proof import Sent
 from tests.bench.results import FlowResult, GroupCost
 from tests.bench.stack import GROUPS, Stack
 
 DRIVER = "tests.bench.driver"
+#: What is told, and in no sum.
+APART = ("stand-in", BENCH)
 _MEGABYTE = 1e6
 
 
@@ -31,7 +33,7 @@ def measure_flow(stack: Stack, lab: Lab, database: Database, sent: Sent) -> Flow
     if outcomes != {"sent": sent.total}:
         raise SystemExit(f"bench: run {sent.run} ended as {outcomes} instead of {sent.total} sent")
     groups = grouped(meter.costs, sent.total)
-    stand_in = groups.pop("stand-in")
+    apart = {name: groups.pop(name) for name in APART}
     return FlowResult(
         notifications=sent.total,
         seconds=ended - report.started,
@@ -39,7 +41,8 @@ def measure_flow(stack: Stack, lab: Lab, database: Database, sent: Sent) -> Flow
         accept_seconds=report.ended - report.started,
         cpu_us=sum(group.cpu_us for group in groups.values()),
         groups=groups,
-        apart={"stand-in": stand_in, "driver": GroupCost(cpu_us=report.cpu_seconds / sent.total * 1e6, peak_mb=0.0)},
+        apart=apart,
+        strangers=meter.strangers,
     )
 
 

@@ -13,8 +13,9 @@ from contextlib import nullcontext
 from tests.bench import driver
 from tests.bench.companion import Companion
 from tests.bench.database import Database
-from tests.bench.flow import DRIVER, refuse_problems
+from tests.bench.flow import APART, DRIVER, refuse_problems
 from tests.bench.lab import Arrival, Lab
+from tests.bench.processes import Meter
 from tests.bench.proof import Sent, expected_hashes
 from tests.bench.results import LatencyResult
 from tests.bench.stack import Stack
@@ -33,21 +34,24 @@ def measure_latency(stack: Stack, lab: Lab, database: Database, sent: Sent, mass
         Companion(DRIVER, _mass_job(stack, mass), driver.Report) if mass else nullcontext() as crowd,
     ):
         database.wait_until_idle()
-        began = time.time()
-        if crowd:
-            crowd.start()
-            time.sleep(_HEAD_START)  # noqa: TID251 - nothing can be asked whether a crowd is under way
-        caller.start()
-        report = caller.finish()
-        refuse_problems(report)
-        if crowd:
-            refuse_problems(crowd.finish())
-        database.wait_until_idle()
+        with Meter(stack.roots() | {"stand-in": lab.pid}) as meter:
+            began = time.time()
+            if crowd:
+                crowd.start()
+                time.sleep(_HEAD_START)  # noqa: TID251 - nothing can be asked whether a crowd is under way
+            caller.start()
+            report = caller.finish()
+            refuse_problems(report)
+            if crowd:
+                refuse_problems(crowd.finish())
+            database.wait_until_idle()
     mass_ended = database.last_sent(began, PRIORITIES[BULK_TYPE]) if mass else 0.0
-    return _result(sent, report, lab.arrivals(), mass_ended)
+    return _result(sent, report, lab.arrivals(), mass_ended, meter)
 
 
-def _result(sent: Sent, report: driver.Report, arrivals: Mapping[str, Arrival], mass_ended: float) -> LatencyResult:
+def _result(
+    sent: Sent, report: driver.Report, arrivals: Mapping[str, Arrival], mass_ended: float, meter: Meter
+) -> LatencyResult:
     at = {(arrival.token, arrival.content_hash): arrival.at for arrival in arrivals.values()}
     took = sorted(
         (at.get(one, _MISSING) - report.due[serial]) * 1000 for serial, one in enumerate(expected_hashes(sent))
@@ -62,6 +66,8 @@ def _result(sent: Sent, report: driver.Report, arrivals: Mapping[str, Arrival], 
         answer_p50_ms=quantile(answered, 0.5),
         answer_p99_ms=quantile(answered, 0.99),
         under_load=covered,
+        cpu_us=sum(cost.cpu_seconds for name, cost in meter.costs.items() if name not in APART) / sent.total * 1e6,
+        strangers=meter.strangers,
     )
 
 

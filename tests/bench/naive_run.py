@@ -13,11 +13,11 @@ from channels.conf import Secret
 from channels.oauth import AccessTokens
 from channels.providers.push.fcm import _SCOPE
 from tests.bench.companion import Companion
-from tests.bench.flow import grouped
+from tests.bench.flow import APART, grouped
 from tests.bench.lab import Lab
 from tests.bench.naive.jobs import Job, Report
 from tests.bench.processes import Meter
-from tests.bench.results import FlowResult, GroupCost
+from tests.bench.results import FlowResult
 from tests.bench.stack import Servers
 
 #: Neither the product's state nor its broker.
@@ -38,7 +38,7 @@ def measure_naive(servers: Servers, lab: Lab, run: str, total: int, *, kept: boo
                 producer.start()
                 report = producer.finish()
     groups = grouped(meter.costs, total)
-    stand_in = groups.pop("stand-in")
+    apart = {name: groups.pop(name) for name in APART}
     return FlowResult(
         notifications=total,
         seconds=report.ended - report.started,
@@ -46,7 +46,8 @@ def measure_naive(servers: Servers, lab: Lab, run: str, total: int, *, kept: boo
         accept_seconds=report.asked - report.started,
         cpu_us=sum(group.cpu_us for group in groups.values()),
         groups=groups,
-        apart={"stand-in": stand_in, "driver": GroupCost(cpu_us=0.0, peak_mb=0.0)},
+        apart=apart,
+        strangers=meter.strangers,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -16,6 +17,10 @@ _TICK = os.sysconf("SC_CLK_TCK")
 _PROC = Path("/proc")
 #: Seconds between two looks at memory: a look costs some 20 ms of kernel time.
 LOOK_EVERY = 2.0
+
+
+#: The group of the bench itself, which every meter knows.
+BENCH = "bench, driver"
 
 
 class ProcessLostError(Exception):
@@ -77,6 +82,13 @@ def cpu_seconds(roots: Mapping[str, int]) -> dict[str, float]:
     return {name: sum(rows[pid].seconds for pid in pids) for name, pids in trees(rows, roots).items()}
 
 
+def busy_seconds() -> float:
+    """Time the machine has spent on anything since it started: all of `cpu` but idle and waiting for disks."""
+    with (_PROC / "stat").open() as stat:
+        user, nice, system, _, _, *interrupts = (int(word) for word in stat.readline().split()[1:9])
+    return (user + nice + system + sum(interrupts)) / _TICK
+
+
 def memory(roots: Mapping[str, int]) -> dict[str, Memory]:
     """What each group holds now; processes that end meanwhile or are not ours to see count nothing."""
     held = {}
@@ -90,22 +102,30 @@ class Meter:
     """A context around what is measured; `costs` afterwards."""
 
     def __init__(self, roots: Mapping[str, int]) -> None:
-        self._roots = dict(roots)
-        self._peaks = dict.fromkeys(roots, Memory())
+        self._roots = {**roots, BENCH: os.getpid()}
+        self._peaks = dict.fromkeys(self._roots, Memory())
         self._ended = threading.Event()
         self._watch = threading.Thread(target=self._look, daemon=True)
         self.costs: dict[str, Cost] = {}
+        #: Share of the machine that went to processes that are neither measured nor ours.
+        self.strangers = 0.0
 
     def __enter__(self) -> Self:
         self._before = cpu_seconds(self._roots)
+        self._began, self._busy = time.monotonic(), busy_seconds()
         self._watch.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         after = cpu_seconds(self._roots) if kind is None else self._before
+        self.strangers = self._strangers(sum(after.values()) - sum(self._before.values()))
         self._ended.set()
         self._watch.join()
         self.costs = {name: Cost(seconds - self._before[name], self._peaks[name]) for name, seconds in after.items()}
+
+    def _strangers(self, ours: float) -> float:
+        available = (time.monotonic() - self._began) * (os.cpu_count() or 1)
+        return max(0.0, busy_seconds() - self._busy - ours) / available
 
     def _look(self) -> None:
         ended = False

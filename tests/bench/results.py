@@ -35,6 +35,8 @@ class FlowResult(msgspec.Struct, kw_only=True):
     cpu_us: float
     groups: dict[str, GroupCost]
     apart: dict[str, GroupCost]
+    #: Share of the machine that went to processes which have nothing to do with the bench: the figures suffer by it.
+    strangers: float
 
 
 class LatencyResult(msgspec.Struct, kw_only=True):
@@ -49,6 +51,9 @@ class LatencyResult(msgspec.Struct, kw_only=True):
     answer_p99_ms: float
     #: Share of the samples that were due while the mass still went out.
     under_load: float
+    #: CPU of the whole product for each; with a mass beside it, the mass's is in it.
+    cpu_us: float
+    strangers: float
 
 
 class ApiResult(msgspec.Struct, kw_only=True):
@@ -58,6 +63,7 @@ class ApiResult(msgspec.Struct, kw_only=True):
     calls_per_second: float
     cpu_us_per_recipient: float
     groups: dict[str, GroupCost]
+    strangers: float
 
 
 class Goal(msgspec.Struct, kw_only=True):

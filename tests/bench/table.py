@@ -24,17 +24,22 @@ def show(results: Results, console: Console) -> None:
     for table in [*tables, *(_groups(title, flow) for title, flow in flows.items())]:
         if table.row_count:
             console.print(table)
+    console.print(
+        "strangers: share of the machine that other processes took meanwhile; above 10 % expect worse figures."
+    )
     console.print(f"{results.proof}  Measured in {results.seconds:.0f} s on {', '.join(results.machine.values())}.")
 
 
 def _rates(results: Results, flows: dict[str, FlowResult]) -> Table:
-    table = _table("Notifications", "", "number", "per second", "CPU µs each", "peak MB")
+    table = _table("Notifications", "", "number", "per second", "CPU µs each", "peak MB", "strangers")
     for bare in results.bare:
         title = f"bare transport, processes: {bare.processes}"
         table.add_row(title, _n(bare.notifications), _n(bare.per_second), _n(bare.cpu_us, 1))
     for title, flow in flows.items():
         peak = sum(group.peak_mb for group in flow.groups.values())
-        table.add_row(title, _n(flow.notifications), _n(flow.per_second), _n(flow.cpu_us, 1), _n(peak))
+        table.add_row(
+            title, _n(flow.notifications), _n(flow.per_second), _n(flow.cpu_us, 1), _n(peak), _percent(flow.strangers)
+        )
     return table
 
 
@@ -48,7 +53,9 @@ def _groups(title: str, flow: FlowResult) -> Table:
 
 
 def _latencies(results: Results) -> Table:
-    table = _table("One urgent notification, ms", "", "samples", "p50", "p99", "max", "answer p99")
+    table = _table(
+        "One urgent notification, ms", "", "samples", "p50", "p99", "max", "answer p99", "CPU µs each", "strangers"
+    )
     rows = (
         ("the first ones after the start", results.latency_first),
         ("idle", results.latency_idle),
@@ -64,6 +71,8 @@ def _latency(found: LatencyResult) -> Iterator[str]:
     yield _n(found.samples)
     for milliseconds in (found.p50_ms, found.p99_ms, found.max_ms, found.answer_p99_ms):
         yield _n(milliseconds, 1)
+    yield "" if found.under_load else _n(found.cpu_us)
+    yield _percent(found.strangers)
 
 
 def _interface(results: Results) -> Table:
@@ -94,6 +103,10 @@ def _table(title: str, *columns: str) -> Table:
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left", no_wrap=True)
     return table
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}"
 
 
 def _n(value: float, digits: int = 0) -> str:
