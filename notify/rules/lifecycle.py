@@ -15,7 +15,6 @@ NEXT: dict[D, frozenset[D]] = {
     D.SENDING: frozenset(
         {
             D.SENDING,
-            D.PLANNED,
             D.SENT,
             D.DELIVERED,
             D.BOUNCED,
