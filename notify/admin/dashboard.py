@@ -6,11 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+from django.db.models import F, Max, Q
 from django.http import HttpRequest
 from django.utils import timezone
 
 from channels.admin.providers import switched_off
 from channels.vocabulary import Channel
+from notify.models import NotificationType, Template
 from notify.store import backlog, overview
 from notify.vocabulary import DeliveryStatus as D
 
@@ -63,6 +65,11 @@ def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         figures["dead_letters"] = waiting.dead_letters
     if request.user.has_perm("channels.view_providerswitch"):
         figures["switched_off"], figures["has_faults"] = switched_off()
+    if request.user.has_perm("notify.view_template"):
+        templates = Template.objects.annotate(newest=Max("versions__number"))
+        figures["templates"] = templates.count()
+        figures["drafts"] = templates.filter(Q(published_version=None) | Q(newest__gt=F("published_version"))).count()
+        figures["wordless"] = NotificationType.objects.filter(template=None).count()
     return {**context, "figures": figures, "title": "Overview"}
 
 

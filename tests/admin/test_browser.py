@@ -51,7 +51,7 @@ def page(browser: Browser, live_server: LiveServer) -> Iterator[Page]:
     page.fill("#id_username", "ada")
     page.fill("#id_password", "right words")
     page.press("#id_password", "Enter")
-    expect(page.get_by_text("Your pages are in the menu")).to_be_visible()
+    expect(page.get_by_text("What is said")).to_be_visible()
     yield page
     context.close()
     assert complaints == []

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from channels import store
 from channels.store import Switch
 from channels.vocabulary import Channel
+from notify.models import Template
 from notify.store.overview import recent_deliveries
 from tests.admin.conftest import Staff, World
 from tests.factories import make_delivery, make_key, make_notification
@@ -59,10 +60,19 @@ def test_what_waits_and_what_is_switched_off_is_shown(staff: Staff, world: World
     assert "switched off: sandbox-push" in page.content.decode()
 
 
-def test_an_editor_sees_no_figures_of_what_they_cannot_open(staff: Staff, world: World) -> None:
+def test_an_editor_sees_figures_of_the_words_alone(staff: Staff, world: World) -> None:
     page = staff("editor").get(INDEX)
-    assert page.context["figures"] == {}
+    assert page.context["figures"] == {"templates": 1, "drafts": 0, "wordless": 1}
     assert "/admin/notify/deadletter/" not in page.content.decode()
+
+
+def test_a_template_whose_newest_version_is_not_published_is_counted(staff: Staff, world: World) -> None:
+    Template.objects.update(published_version=None)
+    assert staff("editor").get(INDEX).context["figures"]["drafts"] == 1
+
+
+def test_staff_without_a_group_are_told_whom_to_ask(staff: Staff, db: None) -> None:
+    assert "ask for a group" in staff("nobody").get(INDEX).content.decode()
 
 
 def test_the_first_page_costs_a_fixed_number_of_statements(staff: Staff, world: World) -> None:
