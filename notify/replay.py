@@ -23,10 +23,12 @@ def replay_dead_letters(dead_letter_ids: Sequence[int]) -> int:
     """Send dead deliveries again from their first attempt on; answers how many were revived."""
     with transaction.atomic():
         revived = stopping.revive(dead_letter_ids)
-        groups: dict[tuple[str, Priority], list[UUID]] = {}
+        groups: dict[tuple[PageStep, str | None, Priority], list[UUID]] = {}
         for delivery_id, _, channel, priority in revived:
-            groups.setdefault((channel, priority), []).append(delivery_id)
-        _put_on_pages(groups)
+            groups.setdefault((PageStep.SEND, channel, priority), []).append(delivery_id)
+        new = pages.insert_groups(groups, now=timezone.now())
+        refs = [PageRef(page_id=page.id, priority=page.priority, channel=page.channel) for page in new]
+        queue.enqueue(Step.RENDER, refs)
         recording.insert_events(
             [
                 recording.NewEvent(
@@ -40,17 +42,6 @@ def replay_dead_letters(dead_letter_ids: Sequence[int]) -> int:
                 list({notification_id for _, notification_id, _, _ in revived}), NotificationStatus.PROCESSING
             )
     return len(revived)
-
-
-def _put_on_pages(groups: dict[tuple[str, Priority], list[UUID]]) -> None:
-    cut = [(key, ids) for key, group in groups.items() for ids in pages.in_pages(sorted(group))]
-    names = new_ids(len(cut), now=timezone.now(), entropy=os.urandom(ENTROPY * len(cut)))
-    new = [
-        pages.NewPage(id=name, step=PageStep.SEND, priority=priority, channel=channel, ids=ids)
-        for name, ((channel, priority), ids) in zip(names, cut, strict=True)
-    ]
-    pages.insert(new)
-    queue.enqueue(Step.RENDER, [PageRef(page_id=page.id, priority=page.priority, channel=page.channel) for page in new])
 
 
 def resend_notification(notification_id: UUID, application_id: int, *, now: datetime) -> UUID:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -14,7 +13,6 @@ from django.utils import timezone
 
 from notify import conf, queue, record
 from notify.policy import COLLECT_DELIVERIES, MAX_STRIKES, PARTITION_WEEKS_AHEAD, SWEEP_PAGES
-from notify.rules.ids import ENTROPY, new_ids
 from notify.rules.routing import step_of
 from notify.store import pages, planning, upkeep
 from notify.vocabulary import NotificationStatus, PageRef, PageStep, Priority
@@ -96,17 +94,11 @@ def _clean_devices() -> int:
     return stale + people.delete_inactive(unseen_since - DEVICE_STALE_AFTER, _DEVICES_AT_ONCE)
 
 
-def _put_on_pages(groups: dict[tuple[PageStep, str | None, Priority], list[UUID]]) -> None:
+def _put_on_pages(groups: pages.Groups) -> None:
     """Write and publish pages of ids that share step, channel and priority."""
-    cut = [(key, ids) for key, group in groups.items() for ids in pages.in_pages(sorted(group))]
-    names = new_ids(len(cut), now=timezone.now(), entropy=os.urandom(ENTROPY * len(cut)))
-    new = [
-        pages.NewPage(id=name, step=step, priority=priority, channel=channel, ids=ids)
-        for name, ((step, channel, priority), ids) in zip(names, cut, strict=True)
-    ]
-    pages.insert(new)
-    for page in new:
-        queue.enqueue(step_of(page.step), [PageRef(page_id=page.id, priority=page.priority, channel=page.channel)])
+    for page in pages.insert_groups(groups, now=timezone.now()):
+        ref = PageRef(page_id=page.id, priority=page.priority, channel=page.channel)
+        queue.enqueue(step_of(page.step), [ref])
 
 
 def _bury(members: Sequence[tuple[PageStep, UUID]]) -> None:

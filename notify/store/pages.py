@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from django.db import connection
 from structlog.contextvars import bind_contextvars
 
 from notify.policy import GRACE, LEASE, MAX_GRACE_DOUBLINGS, PAGE_SIZE
+from notify.rules.ids import ENTROPY, new_ids
 from notify.store.spans import id_array
 from notify.vocabulary import ClaimedPage, PageStep, Priority
 from preferences.store import hot_cursor
@@ -90,6 +92,22 @@ def insert(pages: Sequence[NewPage]) -> None:
                 for p in pages
             ],
         )
+
+
+#: Ids by what their pages share: step, channel and priority.
+Groups = Mapping[tuple[PageStep, str | None, Priority], Sequence[UUID]]
+
+
+def insert_groups(groups: Groups, *, now: datetime) -> list[NewPage]:
+    """Cut groups of ids into pages and write them; answers the pages."""
+    cut = [(key, ids) for key, group in groups.items() for ids in in_pages(sorted(group))]
+    names = new_ids(len(cut), now=now, entropy=os.urandom(ENTROPY * len(cut)))
+    new = [
+        NewPage(id=name, step=step, priority=priority, channel=channel, ids=ids)
+        for name, ((step, channel, priority), ids) in zip(names, cut, strict=True)
+    ]
+    insert(new)
+    return new
 
 
 def claim(page_id: UUID, steps: Sequence[PageStep], *, with_ids: bool = True) -> ClaimedPage | None:
