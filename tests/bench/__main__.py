@@ -58,8 +58,7 @@ class Bench:
                     self._naive(lab, servers)
             self._say("proving")
             faults = faults_of(lab.arrivals(), self._sent)
-        total = sum(sent.total for sent in self._sent)
-        self.results.proof = "; ".join(faults) or f"All {total:,} arrived exactly once with the right words."
+        self.results.proof = "; ".join(faults) or _all_arrived(self._sent)
         self.results.goals = goals_of(self.results)
         self.results.seconds = time.monotonic() - started
         if faults:
@@ -129,6 +128,11 @@ class Bench:
 
     def _say(self, words: str) -> None:
         self._console.print(f"[dim]{words} …[/dim]")
+
+
+def _all_arrived(sent: list[Sent]) -> str:
+    total = sum(run.total for run in sent)
+    return f"All {total:,} arrived exactly once with the right words." if total else "Nothing was to be proven."
 
 
 def _machine() -> dict[str, str]:

@@ -19,6 +19,7 @@ from channels.vocabulary import Platform, PushMessage
 from notify.rules.ids import ENTROPY, new_ids
 from tests.bench.companion import Companion, cpu_seconds, work_for
 from tests.bench.lab import Lab
+from tests.bench.processes import Meter
 from tests.bench.results import BareResult
 from tests.bench.workload import expected_of
 
@@ -56,9 +57,10 @@ def measure_bare(lab: Lab, total: int, processes: int) -> BareResult:
             stack.enter_context(Companion("tests.bench.bare", _job(lab, share, number * share), Report))
             for number in range(processes)
         ]
-        for sender in senders:
-            sender.start()
-        reports = [sender.finish() for sender in senders]
+        with Meter({"stand-in": lab.pid}) as meter:
+            for sender in senders:
+                sender.start()
+            reports = [sender.finish() for sender in senders]
     seconds = max(report.ended for report in reports) - min(report.started for report in reports)
     sent = share * processes
     assert sum(report.accepted for report in reports) == lab.accepted() == sent, "the stand-in refused messages"
@@ -67,6 +69,7 @@ def measure_bare(lab: Lab, total: int, processes: int) -> BareResult:
         notifications=sent,
         per_second=sent / seconds,
         cpu_us=sum(report.cpu_seconds for report in reports) / sent * 1e6,
+        strangers=meter.strangers,
     )
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
-from tests.bench.companion import cpu_seconds, work_for
+from tests.bench.companion import work_for
 from tests.bench.wire import Answer, Connection
 from tests.bench.workload import BULK_TYPE, send_body
 
@@ -39,7 +39,6 @@ class Report(msgspec.Struct, kw_only=True):
 
     started: float
     ended: float
-    cpu_seconds: float
     #: Of each call: when it was due, by serial of its first recipient.
     due: dict[int, float]
     #: Of each call: seconds until its answer.
@@ -128,12 +127,11 @@ def prepare(job: Job) -> Callable[[], Report]:
     callers = Callers(job)
 
     def work() -> Report:
-        before, started = cpu_seconds(), time.time()
+        started = time.time()
         callers.run()
         return Report(
             started=started,
             ended=time.time(),
-            cpu_seconds=cpu_seconds() - before,
             due=callers.due,
             seconds=callers.seconds,
             problems=callers.problems,

@@ -15,8 +15,8 @@ from typing import NamedTuple, Self
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _PROC = Path("/proc")
-#: Seconds between two looks at memory: a look costs some 20 ms of kernel time.
-LOOK_EVERY = 2.0
+#: Seconds between two looks at memory: a look at fifty processes costs 50 ms of kernel time.
+LOOK_EVERY = 4.0
 
 
 #: The group of the bench itself, which every meter knows.

@@ -21,6 +21,7 @@ class BareResult(msgspec.Struct, kw_only=True):
     notifications: int
     per_second: float
     cpu_us: float
+    strangers: float
 
 
 class FlowResult(msgspec.Struct, kw_only=True):

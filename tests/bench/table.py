@@ -24,9 +24,7 @@ def show(results: Results, console: Console) -> None:
     for table in [*tables, *(_groups(title, flow) for title, flow in flows.items())]:
         if table.row_count:
             console.print(table)
-    console.print(
-        "strangers: share of the machine that other processes took meanwhile; above 10 % expect worse figures."
-    )
+    console.print("Strangers: the share of the machine that processes apart from the bench took meanwhile.")
     console.print(f"{results.proof}  Measured in {results.seconds:.0f} s on {', '.join(results.machine.values())}.")
 
 
@@ -34,12 +32,12 @@ def _rates(results: Results, flows: dict[str, FlowResult]) -> Table:
     table = _table("Notifications", "", "number", "per second", "CPU µs each", "peak MB", "strangers")
     for bare in results.bare:
         title = f"bare transport, processes: {bare.processes}"
-        table.add_row(title, _n(bare.notifications), _n(bare.per_second), _n(bare.cpu_us, 1))
+        found = (_n(bare.notifications), _n(bare.per_second), _n(bare.cpu_us, 1), "")
+        table.add_row(title, *found, _percent(bare.strangers))
     for title, flow in flows.items():
         peak = sum(group.peak_mb for group in flow.groups.values())
-        table.add_row(
-            title, _n(flow.notifications), _n(flow.per_second), _n(flow.cpu_us, 1), _n(peak), _percent(flow.strangers)
-        )
+        found = (_n(flow.notifications), _n(flow.per_second), _n(flow.cpu_us, 1), _n(peak))
+        table.add_row(title, *found, _percent(flow.strangers))
     return table
 
 
@@ -53,9 +51,8 @@ def _groups(title: str, flow: FlowResult) -> Table:
 
 
 def _latencies(results: Results) -> Table:
-    table = _table(
-        "One urgent notification, ms", "", "samples", "p50", "p99", "max", "answer p99", "CPU µs each", "strangers"
-    )
+    columns = ("", "samples", "p50", "p99", "max", "answer p99", "CPU µs each", "strangers")
+    table = _table("One urgent notification, ms", *columns)
     rows = (
         ("the first ones after the start", results.latency_first),
         ("idle", results.latency_idle),
