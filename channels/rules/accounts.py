@@ -13,11 +13,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from channels import policy
+from channels.rules.breaker import BreakerTerms
 from channels.vocabulary import Channel, Platform
 
 #: Used in URLs, metrics and file names.
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?\Z")
 _SCHEMES = ("http", "https", "smtp", "smtps")
+_COUNTRY = re.compile(r"[A-Z]{2}\Z")
+
+EVERYWHERE = frozenset({"*"})
 
 
 class SecretRef(msgspec.Struct, frozen=True):
@@ -52,11 +56,15 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     #: Requests in flight of one process; 0: what suits the protocol.
     concurrency: int = 0
     timeout_seconds: float = policy.REQUEST_TIMEOUT_SECONDS
+    connect_timeout_seconds: float = policy.CONNECT_TIMEOUT_SECONDS
     #: Empty: the provider's own.
     base_url: str = ""
     #: Path of a private CA to trust instead of the public ones.
     ca_file: str = ""
-    regions: frozenset[str] = frozenset({"*"})
+    #: ISO 3166 codes of the countries it may send to; `*`: all.
+    regions: frozenset[str] = EVERYWHERE
+    #: When its circuit opens and closes.
+    breaker: BreakerTerms = BreakerTerms()
     options: dict[str, Any] = {}
     secrets: dict[str, SecretRef] = {}
 
@@ -111,9 +119,24 @@ def _platforms(value: object) -> frozenset[Platform]:
 
 
 def _regions(value: object) -> frozenset[str]:
-    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
-        raise _Unfit('must be a list of region names, or ["*"]')
+    if value == ["*"]:
+        return EVERYWHERE
+    if not isinstance(value, list) or not value or not all(_is_country(item) for item in value):
+        raise _Unfit('must be a list of ISO 3166 codes of countries, such as ["GB", "IE"], or ["*"]')
     return frozenset(value)
+
+
+def _is_country(value: object) -> bool:
+    return isinstance(value, str) and _COUNTRY.match(value) is not None
+
+
+def _breaker(value: object) -> BreakerTerms:
+    if not isinstance(value, dict) or not value.keys() <= _BREAKER_READERS.keys():
+        raise _Unfit(f"must be a table of {', '.join(_BREAKER_READERS)}")
+    try:
+        return BreakerTerms(**{key: _BREAKER_READERS[key](item) for key, item in value.items()})
+    except _Unfit as fault:
+        raise _Unfit(f"its numbers: {fault}") from fault
 
 
 def _whole(minimum: int) -> Callable[[object], int]:
@@ -169,6 +192,13 @@ def _secret(key: str, reference: object) -> SecretRef:
     return SecretRef(kind, place)
 
 
+_BREAKER_READERS: dict[str, Callable[[object], Any]] = {
+    "failures": _whole(1),
+    "open_seconds": _number(0.1, 3600),
+    "probes": _whole(1),
+    "successes": _whole(1),
+}
+
 _READERS: dict[str, Callable[[object], Any]] = {
     "name": _name,
     "adapter": _name,
@@ -180,9 +210,11 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "daily_limit": _whole(0),
     "concurrency": _whole(0),
     "timeout_seconds": _number(0.1, 60),
+    "connect_timeout_seconds": _number(0.1, 60),
     "base_url": _base_url,
     "ca_file": _text,
     "regions": _regions,
+    "breaker": _breaker,
     "options": _options,
     "secrets": _secrets,
 }

@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from base64 import b64encode, encodebytes
 from binascii import b2a_qp
+from collections.abc import Mapping
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import NamedTuple
+from uuid import UUID
 
 from channels.vocabulary import EmailMessage
 
@@ -26,10 +29,10 @@ _ADDRESS = re.compile(r'[^\s@<>,;:"()\[\]\\]+@[^\s@<>,;:"()\[\]\\]+\Z')
 _HEADER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,75}\Z")
 #: Control characters, and what some readers take for a line end.
 _BREAKS = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
-#: Ours to write, or a relay's.
+#: Ours to write, or a relay's; and orders that SendGrid (X-SMTPAPI, X-SG-…) and SES (X-SES-…) would obey.
 _RESERVED = re.compile(
     r"(from|sender|to|cc|bcc|subject|date|message-id|mime-version|return-path|received|dkim-signature"
-    r"|content-.*|resent-.*|arc-.*)\Z",
+    r"|content-.*|resent-.*|arc-.*|x-smtpapi|x-sg-.*|x-ses-.*)\Z",
     re.IGNORECASE,
 )
 
@@ -50,43 +53,78 @@ class Sender(NamedTuple):
         return self.address.rpartition("@")[2]
 
 
+def sender_of(options: Mapping[str, str]) -> Sender:
+    """The sender an account declares; raises ValueError with the cure: later, every mail would be to blame."""
+    sender = Sender(options["from_email"], options.get("from_name", ""))
+    if not _ADDRESS.match(sender.address) or not sender.address.isascii():
+        raise ValueError("must be one address such as news@example.com; the name is another option")
+    return sender
+
+
 def compose(message: EmailMessage, *, sender: Sender, now: datetime) -> bytes:
     """The mail; raises BadMail saying `header_injection`, `forbidden_header`, `header_too_long`, `bad_address` …."""
-    _check(message, sender)
+    check_mail(message, sender)
     lines = [
         f"From: {_mailbox(sender)}",
         f"To: {message.to}",
         f"Subject: {_words(message.subject)}",
         f"Date: {format_datetime(now)}",
-        # The delivery's id: a repeat of ours is recognised by every mailbox that looks, and by receipts (R086).
-        f"Message-ID: <{message.id}@{sender.domain}>",
+        f"Message-ID: {message_id(message.id, sender)}",
         "MIME-Version: 1.0",
         *(f"{name}: {_words(value)}" for name, value in message.headers.items()),
     ]
     return "\r\n".join(lines).encode() + b"\r\n" + _content(message)
 
 
-def _check(message: EmailMessage, sender: Sender) -> None:
-    texts = (message.subject, message.text, message.html, message.to, sender.name, *message.headers.values())
-    try:
-        "".join(texts).encode()
-    except UnicodeEncodeError:
-        raise BadMail("unencodable") from None
-    if _BREAKS.search(message.subject) or _BREAKS.search(message.to) or _BREAKS.search(sender.name):
+def message_id(delivery_id: UUID | str, sender: Sender) -> str:
+    """The delivery's id: a repeat of ours is recognised by every mailbox that looks, and by receipts (R086)."""
+    return f"<{delivery_id}@{sender.domain}>"
+
+
+def one_line(text: str) -> str:
+    """A header's text in ASCII, for providers that fold lines themselves."""
+    return _words(text).replace("\r\n ", " ")
+
+
+def mailbox_line(sender: Sender) -> str:
+    """Name and address, likewise."""
+    return _mailbox(sender).replace("\r\n ", " ")
+
+
+def check_mail(message: EmailMessage, sender: Sender) -> None:
+    """Raise BadMail for what no mail can be made of, or what would become another mail than was meant."""
+    heads = "".join((message.subject, message.to, sender.name, *message.headers.values()))
+    if not all(map(_is_text, (heads, message.text, message.html))):
+        raise BadMail("unencodable")
+    if _BREAKS.search(heads):
         raise BadMail("header_injection")
-    if not _ADDRESS.match(message.to) or not _ADDRESS.match(sender.address):
+    if not _ADDRESS.match(message.to) or not _is_address(sender.address):
         raise BadMail("bad_address")
     for name, value in message.headers.items():
-        _check_header(name, value)
+        if not _is_free(name):
+            raise BadMail("forbidden_header")
+        if len(name) + len(value) + 2 > _LINE:
+            raise BadMail("header_too_long")
 
 
-def _check_header(name: str, value: str) -> None:
-    if not _HEADER_NAME.match(name) or _RESERVED.match(name):
-        raise BadMail("forbidden_header")
-    if _BREAKS.search(value):
-        raise BadMail("header_injection")
-    if len(name) + len(value) + 2 > _LINE:
-        raise BadMail("header_too_long")
+def _is_text(text: str) -> bool:
+    """Whether it has bytes: half a surrogate pair has none."""
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+@lru_cache(maxsize=64)
+def _is_address(text: str) -> bool:
+    """Of the few addresses we send from."""
+    return bool(_ADDRESS.match(text))
+
+
+@lru_cache(maxsize=256)
+def _is_free(name: str) -> bool:
+    """Whether a message may bring a header of this name: a handful of names, asked for every mail."""
+    return bool(_HEADER_NAME.match(name)) and not _RESERVED.match(name)
 
 
 def _mailbox(sender: Sender) -> str:

@@ -8,11 +8,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from channels.rules.bounces import DEAD, FULL, enhanced_in
 from channels.vocabulary import ReceiptKind, SendOutcome
 
-_ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
-
-_RECIPIENT = frozenset({"1.0", "1.1", "1.2", "1.3", "1.6", "1.10", "2.1"})
 _AUTH = frozenset({"7.8", "7.26", "7.9", "7.11"})
 _BUSY = frozenset({"7.0", "7.28"})
 _RELAY_DENIED = re.compile(r"relay", re.IGNORECASE)
@@ -32,9 +30,9 @@ class Meaning(NamedTuple):
 
 def meaning_of(code: int, text: str) -> Meaning:
     """What a refusal means for the message it was given to."""
-    found = _ENHANCED.search(text)
-    enhanced = f"{found[2]}.{found[3]}" if found else ""
-    label = f"{code} {found[0]}" if found else str(code)
+    found = enhanced_in(text)
+    enhanced = found.what if found else ""
+    label = f"{code} {found}" if found else str(code)
     if code // 100 == _TEMPORARY:
         return Meaning(_temporary(code, enhanced, text), label, _soft(enhanced))
     if code // 100 == _PERMANENT:
@@ -53,7 +51,7 @@ def _temporary(code: int, enhanced: str, text: str) -> SendOutcome:
 def _permanent(code: int, enhanced: str, text: str) -> SendOutcome:
     if code in {530, 534, 535, 538} or enhanced in _AUTH or (enhanced == "7.1" and _RELAY_DENIED.search(text)):
         return SendOutcome.MISCONFIGURED
-    if enhanced in _RECIPIENT:
+    if enhanced in DEAD:
         return SendOutcome.BAD_RECIPIENT
     if enhanced.startswith("4."):
         return SendOutcome.TRANSIENT  # routing: hours of trying, then the retries are used up
@@ -64,4 +62,4 @@ def _permanent(code: int, enhanced: str, text: str) -> SendOutcome:
 
 def _soft(enhanced: str) -> ReceiptKind | None:
     """A full mailbox counts towards giving the address up, slowly."""
-    return ReceiptKind.SOFT_BOUNCED if enhanced == "2.2" else None
+    return ReceiptKind.SOFT_BOUNCED if enhanced == FULL else None

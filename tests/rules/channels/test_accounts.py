@@ -65,6 +65,7 @@ def test_the_entry_of_the_architecture_page_is_read_whole() -> None:
         ("concurrency", "many"),
         ("timeout_seconds", 0),
         ("timeout_seconds", 3600),
+        ("connect_timeout_seconds", 0),
         ("base_url", "ftp://example.com"),
         ("base_url", "https://"),
         ("base_url", "https://host:99999"),

@@ -3,12 +3,15 @@ from __future__ import annotations
 import base64
 import json
 
+import phonenumbers
 import pytest
-from hypothesis import given
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.errors import BadAddress
 from channels.rules import addresses
+from channels.rules.phones import is_plain
 from channels.vocabulary import Platform
 
 KEYS = {
@@ -134,3 +137,73 @@ def test_no_text_breaks_the_checks(text: str) -> None:
         except BadAddress:
             continue
         assert check(kept) == kept
+
+
+def _parsed(text: str) -> str:
+    """What the parser makes of a number, or nothing."""
+    try:
+        number = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException:
+        return ""
+    possible = not number.extension and phonenumbers.is_possible_number(number)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if possible else ""
+
+
+@settings(max_examples=3_000)
+@given(
+    st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)),
+    st.text("0123456789", max_size=14),
+    st.sampled_from(["", "0", "1", "8", "9", "15", "044"]),
+)
+def test_a_number_taken_at_a_glance_is_what_the_parser_makes_of_it(code: int, rest: str, start: str) -> None:
+    text = f"+{code}{start}{rest}"
+    kept = _parsed(text)
+    if is_plain(text):
+        assert kept == text
+    if kept:
+        assert addresses.normalise_phone(text) == kept
+    else:
+        with pytest.raises(BadAddress):
+            addresses.normalise_phone(text)
+
+
+def test_the_usual_numbers_are_taken_at_a_glance() -> None:
+    numbers = ["+447700900123", "+15559876543", "+4915112345678", "+33612345678", "+918123456789", "+5511987654321"]
+    assert all(map(is_plain, numbers))
+    assert not is_plain("+4407700900123")
+    assert not is_plain("+999123456789")
+
+
+_DOMAINS = [
+    "example.com",
+    "EXAMPLE.com",
+    "localhost",
+    "xn--exmple-cua.com",
+    "exämple.com",
+    "a..b",
+    "test",
+    "x.test",
+    "",
+]
+
+
+def _validated(text: str) -> str:
+    try:
+        checked = validate_email(text.strip(), check_deliverability=False)
+    except EmailNotValidError:
+        return ""
+    return f"{checked.local_part}@{checked.ascii_domain}"
+
+
+@settings(max_examples=2_000)
+@given(
+    st.one_of(st.text("aB.+_-@\"\\ ä'", max_size=12), st.sampled_from(["Info", "POSTMASTER", "x" * 64, "x" * 250])),
+    st.one_of(st.sampled_from(_DOMAINS), st.text("aB.-@1 [ä", max_size=20)),
+)
+def test_an_email_taken_at_a_glance_is_what_the_validator_makes_of_it(local: str, domain: str) -> None:
+    kept = _validated(f"{local}@{domain}")
+    if kept:
+        assert addresses.normalise_email(f"{local}@{domain}") == kept
+    else:
+        with pytest.raises(BadAddress):
+            addresses.normalise_email(f"{local}@{domain}")

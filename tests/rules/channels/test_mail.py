@@ -73,6 +73,8 @@ def test_list_unsubscribe_passes_through_unbroken() -> None:
         ({"headers": {"bcc": "eve@example.com"}}, "forbidden_header"),
         ({"headers": {"FROM": "eve@example.com"}}, "forbidden_header"),
         ({"headers": {"Content-Type": "text/html"}}, "forbidden_header"),
+        ({"headers": {"X-SMTPAPI": "{}"}}, "forbidden_header"),
+        ({"headers": {"x-ses-configuration-set": "theirs"}}, "forbidden_header"),
         ({"headers": {"X-A": "b" * 2000}}, "header_too_long"),
         ({"text": "broken \ud800"}, "unencodable"),
         ({"html": "broken \ud800"}, "unencodable"),
