@@ -17,6 +17,7 @@ from django.conf import settings
 
 from channels.errors import ConfigurationFault, Fault
 from channels.rules.accounts import Account, SecretRef, account_of
+from channels.rules.rates import micros_of
 from channels.vocabulary import Channel
 
 INBOX = Account(name="inbox", adapter="inbox", channel=Channel.IN_APP)
@@ -62,6 +63,27 @@ def home() -> Path:
 def redis_url() -> str:
     """The Redis that carries limits and health; it may be away at any moment."""
     return str(settings.CARILLON["REDIS_URL"])
+
+
+def receipts_url(account_name: str) -> str:
+    """Where a provider tells what became of this account's messages; what signatures are checked against."""
+    return f"{settings.CARILLON['PUBLIC_URL']}/v1/receipts/{account_name}"
+
+
+def hash_key() -> bytes:
+    """The key of fingerprints, so that nobody who sees one can try secrets against it."""
+    key: bytes = settings.CARILLON["HASH_KEY"]
+    return key
+
+
+def currency() -> str:
+    """What prices and budgets are in."""
+    return str(settings.CARILLON["CURRENCY"])
+
+
+def dear_above() -> int:
+    """Millionths that a segment may cost before it counts as dear."""
+    return micros_of(settings.CARILLON["SMS_DEAR_ABOVE"])
 
 
 def resolve(reference: SecretRef) -> Secret:

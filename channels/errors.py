@@ -6,6 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
+class Position(NamedTuple):
+    """A place inside a text that was sent as one field."""
+
+    #: Both count from 1.
+    line: int
+    column: int
+    #: Characters of the text that stand before it.
+    offset: int
+
+
 class FieldError(NamedTuple):
     """One fault in a request: where it is, its code, and what would be right."""
 
@@ -13,6 +23,8 @@ class FieldError(NamedTuple):
     pointer: str
     code: str
     message: str
+    #: Where in the field's text; None where the fault is the field as a whole.
+    position: Position | None = None
 
 
 class Refusal(Exception):
@@ -76,3 +88,14 @@ class ConfigurationFault(Exception):
         """Keep the faults; the message is one line for each."""
         super().__init__("\n".join(str(fault) for fault in faults))
         self.faults = tuple(faults)
+
+
+class NotGenuine(Exception):
+    """A callback that the provider did not send, or that cannot be told from one: nothing of it is kept.
+
+    The message is for our log: which check failed. It never repeats what came in.
+    """
+
+
+class UnreadableReceipt(Exception):
+    """A genuine callback whose body nobody understands; the message says what was expected."""

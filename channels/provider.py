@@ -12,10 +12,14 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import msgspec
 
+from channels import conf
 from channels.conf import Secret
-from channels.errors import Fault
+from channels.errors import ConfigurationFault, Fault
 from channels.rules.accounts import Account
-from channels.vocabulary import Channel, Platform, SendResult
+from channels.vocabulary import Channel, Platform, Receipt, ReceiptCall, SendResult
+
+#: With this secret any account takes receipts in the signed form of `providers/signed_receipts.py`, say from the app.
+SIGNS_RECEIPTS = "receipts_secret"
 
 MessageT_contra = TypeVar("MessageT_contra", contravariant=True)
 
@@ -39,6 +43,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     schemes: frozenset[str] = frozenset()
     #: The provider's own address; empty with schemes: `base_url` must be given.
     base_url: str = ""
+    #: Every message brings the URL it is posted to: no `base_url`, but a `ca_file` where one is needed.
+    addressed: bool = False
     options: Mapping[str, Option] = {}
     #: Every secret named here is needed, except those in `optional_secrets`.
     secrets: frozenset[str] = frozenset()
@@ -65,6 +71,26 @@ class Provider(Protocol[MessageT_contra]):
         """Let go of connections; may be called twice."""
 
 
+class ReceiptReader(Protocol):
+    """What understands a provider's callbacks to one account: `RECEIPTS` of `<adapter>_receipts.py`, beside it."""
+
+    def __init__(self, account: Account, secrets: Mapping[str, Secret]) -> None:
+        """Raise ConfigurationFault when a secret is not what it should be."""
+
+    def read(self, call: ReceiptCall) -> list[Receipt]:
+        """The events of a genuine callback; none is fine.
+
+        Raises NotGenuine before anything of an unproven body is looked at, UnreadableReceipt for a genuine one that
+        is not understood as a whole. A single event that is not understood is one of kind `unknown`.
+        """
+        ...
+
+
+def misdeclared(account: Account, key: str, cure: str) -> ConfigurationFault:
+    """What the constructor raises about an option or a secret that only it can judge."""
+    return ConfigurationFault([Fault(conf.accounts_file(), f'provider "{account.name}"', key, cure)])
+
+
 def faults_of(account: Account, can: Capabilities, *, file: str) -> list[Fault]:
     """What the account asks of the adapter that it cannot do, and what it needs and was not given."""
     found = [*_reach_faults(account, can), *_option_faults(account, can), *_secret_faults(account, can)]
@@ -82,7 +108,7 @@ def _reach_faults(account: Account, can: Capabilities) -> list[tuple[str, str]]:
         faults.append(("base_url", f"{account.adapter} speaks {_words(can.schemes) or 'to no address: remove it'}"))
     if not scheme and can.schemes and not can.base_url:
         faults.append(("base_url", f"is missing: {account.adapter} speaks {_words(can.schemes)}"))
-    if account.ca_file and not can.schemes:
+    if account.ca_file and not (can.schemes or can.addressed):
         faults.append(("ca_file", f"{account.adapter} opens no connection: remove it"))
     return faults
 
@@ -100,19 +126,28 @@ def _option_faults(account: Account, can: Capabilities) -> list[tuple[str, str]]
 
 
 def _secret_faults(account: Account, can: Capabilities) -> list[tuple[str, str]]:
-    known = can.secrets | can.optional_secrets
+    known = can.secrets | can.optional_secrets | {SIGNS_RECEIPTS}
     stray = [key for key in account.secrets if key not in known]
     missing = sorted(can.secrets - set(account.secrets))
     faults = [(f"secrets.{key}", f"unknown: known are {_words(known) or 'none'}") for key in stray]
     return faults + [(f"secrets.{key}", 'is missing: write "env:NAME" or "file:/path"') for key in missing]
 
 
-_KINDS: dict[type, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+_KINDS: dict[type, str] = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list of texts",
+    dict: "a table",
+}
 
 
 def _is_a(value: Any, kind: type) -> bool:
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is list:
+        return isinstance(value, list) and bool(value) and all(isinstance(one, str) and one for one in value)
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool)) and value != ""
 
 

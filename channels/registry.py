@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
+from hashlib import blake2b
 from importlib import import_module
 from importlib.util import find_spec
 from random import SystemRandom
@@ -17,9 +19,10 @@ import msgspec
 import structlog
 from django.db import Error as DatabaseError
 
-from channels import conf, policy, store
+from channels import conf, health, policy, store
+from channels.conf import Secret
 from channels.errors import ConfigurationFault, Fault
-from channels.provider import Provider, faults_of
+from channels.provider import SIGNS_RECEIPTS, Provider, ReceiptReader, faults_of
 from channels.rules.accounts import Account
 from channels.rules.failover import Standing, in_order
 from channels.store import Switch
@@ -35,6 +38,8 @@ class _Built(msgspec.Struct):
     at: float
     adapter: Provider[Any] | None = None
     fault: ConfigurationFault | None = None
+    #: Of the secrets and settings it was built with; empty when it is not.
+    fingerprint: str = ""
 
 
 class _Workshop:
@@ -45,6 +50,8 @@ class _Workshop:
         self.built: dict[str, _Built] = {}
         self.switches: dict[str, Switch] = {}
         self.switches_at = float("-inf")
+        #: When the secrets of an account were last looked at for a change, by its name.
+        self.looked_at: dict[str, float] = {}
 
 
 _workshop = _Workshop()
@@ -53,7 +60,8 @@ _workshop = _Workshop()
 def accounts_for(channel: Channel, *, test: bool) -> list[Account]:
     """The accounts to offer a channel's messages to, in order; without those an operator switched off.
 
-    Test messages know one account, the built-in sandbox, which nobody can switch off.
+    The order is by priority; among equals drawn by weight, of which errors and slowness take a part away. Test
+    messages know one account, the built-in sandbox, which nobody can switch off.
     """
     if test:
         return [conf.sandbox_account(channel)]
@@ -64,8 +72,7 @@ def accounts_for(channel: Channel, *, test: bool) -> list[Account]:
         if account.channel is channel and switches.get(account.name, _AS_DECLARED).enabled
     }
     standings = [
-        Standing(account.name, account.priority, _weight(account, switches.get(account.name, _AS_DECLARED)))
-        for account in by_name.values()
+        Standing(account.name, account.priority, weight) for account, weight in _weighed(by_name, switches).values()
     ]
     return [by_name[name] for name in in_order(standings, chance=_chance)]
 
@@ -82,6 +89,40 @@ def adapter_of(account: Account) -> Provider[Any]:
     if built.adapter is None:
         raise cast("ConfigurationFault", built.fault)
     return built.adapter
+
+
+def fingerprint_of(account: Account) -> str:
+    """What tells the secrets and settings in use from others, and nothing else about them; empty without an adapter."""
+    built = _current().built.get(account.name)
+    return "" if built is None else built.fingerprint
+
+
+def present_fingerprint(account: Account) -> str:
+    """The same of the secrets as they are now, whatever is in use; empty when they cannot be read."""
+    try:
+        return _fingerprint(account, _secrets_of(account))
+    except LookupError:
+        return ""
+
+
+def refresh(account: Account) -> bool:
+    """Look at an account's secrets anew, every few seconds at most; whether they are others than those in use.
+
+    The adapter is then built anew at the next page.
+    """
+    shop = _current()
+    now = time.monotonic()
+    if now - shop.looked_at.get(account.name, float("-inf")) < policy.SECRETS_AGE_SECONDS:
+        return False
+    shop.looked_at[account.name] = now
+    built = shop.built.get(account.name)
+    present = present_fingerprint(account)
+    # Empty: being replaced at this moment. The next look will find it whole.
+    if built is None or present in {"", built.fingerprint}:
+        return False
+    _close(account.name, built)
+    del shop.built[account.name]
+    return True
 
 
 def rebuild(account: Account) -> None:
@@ -111,6 +152,20 @@ def adapter_class(account: Account) -> type[Provider[Any]]:
         message = f"unknown adapter: there is no channels/providers/{account.channel}/{account.adapter}.py"
         raise LookupError(message)
     return cast("type[Provider[Any]]", import_module(module).ADAPTER)
+
+
+def receipt_reader(account: Account) -> ReceiptReader:
+    """What reads the account's callbacks, with its secrets as they are now; raises LookupError when nothing can.
+
+    The provider's own form where we know it, else the signed form every account may take.
+    """
+    module = _module_of(account, suffix="_receipts")
+    if module is None and SIGNS_RECEIPTS in account.secrets:
+        module = "channels.providers.signed_receipts"
+    if module is None:
+        message = f"{account.adapter} sends no receipts: give the account a {SIGNS_RECEIPTS} to take signed ones"
+        raise LookupError(message)
+    return cast("ReceiptReader", import_module(module).RECEIPTS(account, _secrets_of(account)))
 
 
 def platforms_of(account: Account) -> frozenset[Platform]:
@@ -155,13 +210,21 @@ def _switches() -> dict[str, Switch]:
     return shop.switches
 
 
-def _weight(account: Account, switch: Switch) -> int:
-    return account.weight if switch.weight is None else switch.weight
+def _weighed(accounts: Mapping[str, Account], switches: Mapping[str, Switch]) -> dict[str, tuple[Account, float]]:
+    """Each account with its weight of this moment: the operator's or the file's, less what its health takes away."""
+    weighed = {}
+    for priority in {account.priority for account in accounts.values()}:
+        equals = [account for account in accounts.values() if account.priority == priority]
+        for name, share in health.shares(equals).items():
+            switch = switches.get(name, _AS_DECLARED)
+            declared = accounts[name].weight if switch.weight is None else switch.weight
+            weighed[name] = (accounts[name], declared * share)
+    return weighed
 
 
-def _module_of(account: Account) -> str | None:
+def _module_of(account: Account, suffix: str = "") -> str | None:
     places = ("channels.providers", f"channels.providers.{account.channel}")
-    names = (f"{place}.{account.adapter}" for place in places)
+    names = (f"{place}.{account.adapter}{suffix}" for place in places)
     return next((name for name in names if find_spec(name) is not None), None)
 
 
@@ -171,14 +234,30 @@ def _build(account: Account) -> _Built:
         wrong = _faults_of(account)
         if wrong:
             return _Built(at=now, fault=ConfigurationFault(wrong))
-        secrets = {key: conf.resolve(reference) for key, reference in account.secrets.items()}
-        return _Built(at=now, adapter=adapter_class(account)(account, secrets))
+        secrets = _secrets_of(account)
+        adapter = adapter_class(account)(account, secrets)
+        return _Built(at=now, adapter=adapter, fingerprint=_fingerprint(account, secrets))
     except ConfigurationFault as fault:
         return _Built(at=now, fault=fault)
     except Exception as fault:  # noqa: BLE001 - an adapter that cannot be built stops its own account only
         cure = f"could not be built ({type(fault).__name__}): check its options and secrets"
         entry = f'provider "{account.name}"'
         return _Built(at=now, fault=ConfigurationFault([Fault(conf.accounts_file(), entry, "", cure)]))
+
+
+def _secrets_of(account: Account) -> dict[str, Secret]:
+    return {key: conf.resolve(reference) for key, reference in account.secrets.items()}
+
+
+def _fingerprint(account: Account, secrets: Mapping[str, Secret]) -> str:
+    found = blake2b(
+        repr((account.adapter, account.base_url, sorted(account.options.items()))).encode(),
+        digest_size=16,
+        key=conf.hash_key(),
+    )
+    for key, secret in sorted(secrets.items()):
+        found.update(repr((key, secret.reveal())).encode())
+    return found.hexdigest()
 
 
 def _faults_of(account: Account) -> list[Fault]:

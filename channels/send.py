@@ -1,4 +1,4 @@
-"""Send one page on one channel: order → limit → adapter → what became of each message.
+"""Send one page on one channel: order → gate → daily limit → adapter → what became of each message.
 
 This is the only door to the providers. It never raises for anything a provider or an adapter does, never waits for
 more than the adapters' own time-outs, and holds no transaction.
@@ -6,26 +6,54 @@ more than the adapters' own time-outs, and holds no transaction.
 
 from __future__ import annotations
 
+import random
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import structlog
 
-from channels import policy, redis_state, registry
+from channels import gate, metrics, policy, quota, registry
 from channels.errors import ConfigurationFault
-from channels.rules import bucket
 from channels.rules.accounts import Account
-from channels.rules.bucket import Level, Taken
-from channels.rules.failover import ELSEWHERE
-from channels.vocabulary import Channel, Message, PushMessage, SendOutcome, SendResult
+from channels.rules.failover import DAILY_LIMIT, NOT_ASKED, may_go_elsewhere, sooner
+from channels.rules.gate import Admission, Why
+from channels.rules.reach import carries
+from channels.rules.tally import ADAPTER_ERROR, PAGE_DEADLINE, bearable, tally_of
+from channels.vocabulary import Channel, Message, SendOutcome, SendResult
 
 _log = structlog.get_logger(__name__)
 
-#: Buckets of this process, for when Redis is away: each process then keeps to the account's rate by itself.
-_levels: dict[str, Level] = {}
+
+class _Course(msgspec.Struct, gc=False):
+    """One message on its way through the accounts."""
+
+    message: Message
+    #: Accounts that were asked.
+    offers: int = 0
+    is_open: bool = True
+    #: What accounts answered, the earlier ones inside the last.
+    result: SendResult | None = None
+    #: Of accounts that could not be asked, the one that would take it first.
+    held: SendResult | None = None
+
+    def take(self, answer: SendResult) -> None:
+        """Keep an answer, and see whether it is the last one."""
+        if answer.outcome is SendOutcome.ACCEPTED and self.result is None:
+            self.result, self.is_open = answer, False
+        elif answer.code in NOT_ASKED:
+            self.held = sooner(self.held, answer)
+        else:
+            self.offers += 1
+            self.result = _after(self.result, answer)
+        if self.is_open:
+            self.is_open = may_go_elsewhere(self.message, answer) and self.offers < policy.ACCOUNTS_PER_CALL
+
+    def end(self) -> SendResult:
+        """What became of the message: what a provider said counts for more than what none was asked."""
+        return self.result or self.held or _unsent(self.message, _NO_PROVIDER)
 
 
 def send_page(channel: Channel, messages: Sequence[Message], *, deadline: float) -> list[SendResult]:
@@ -33,49 +61,34 @@ def send_page(channel: Channel, messages: Sequence[Message], *, deadline: float)
 
     After `deadline` (of `time.monotonic()`) nothing new is started: the rest is throttled with the code
     `page_deadline`. A message that an account definitely did not take is offered to the next one able to carry it,
-    at most three in one call; never one whose fate is unknown. Test messages reach the built-in sandbox only.
+    at most three in one call; one whose fate is unknown only where it may be repeated. Test messages reach the built-in
+    sandbox only.
     """
-    results: list[SendResult | None] = [None] * len(messages)
+    courses = [_Course(message) for message in messages]
     for test in (False, True):
-        mine = [index for index, message in enumerate(messages) if message.test is test]
+        mine = [course for course in courses if course.message.test is test]
         if mine:
-            _offer(channel, messages, mine, results, test=test, deadline=deadline)
-    return [result or _unsent(message, _NO_PROVIDER) for result, message in zip(results, messages, strict=True)]
+            _offer(channel, mine, test=test, deadline=deadline)
+    return [course.end() for course in courses]
 
 
-def _offer(
-    channel: Channel,
-    messages: Sequence[Message],
-    open_: list[int],
-    results: list[SendResult | None],
-    *,
-    test: bool,
-    deadline: float,
-) -> None:
-    """Take the messages at `open_` through the accounts, until each is answered for good."""
-    offers: Counter[int] = Counter()
-    for account in registry.accounts_for(channel, test=test):
-        batch = [at for at in _carried(account, messages, open_) if offers[at] < policy.ACCOUNTS_PER_CALL]
+def _offer(channel: Channel, courses: list[_Course], *, test: bool, deadline: float) -> None:
+    """Take the messages through the accounts, until each is answered for good."""
+    accounts = registry.accounts_for(channel, test=test)
+    avoided = {course.message.avoid for course in courses}
+    rounds = [(account, False) for account in accounts]
+    rounds += [(account, True) for account in accounts if account.name in avoided]
+    for account, is_avoided in rounds:
+        batch = [one for one in courses if one.is_open and (one.message.avoid == account.name) is is_avoided]
+        carried = carries(account, registry.platforms_of(account)) if batch else None
+        if carried is not None:
+            batch = [one for one in batch if carried(one.message)]
         if not batch:
             continue
-        offers.update(batch)
-        answers = _send_through(account, [messages[at] for at in batch], deadline)
-        for at, answer in zip(batch, answers, strict=True):
-            results[at] = _after(results[at], answer)
-        open_ = [at for at in open_ if _may_go_elsewhere(results[at])]
-
-
-def _carried(account: Account, messages: Sequence[Message], indexes: Iterable[int]) -> list[int]:
-    """Those of the messages that the account can carry at all: of push, its platforms'."""
-    if account.channel is not Channel.PUSH:
-        return list(indexes)
-    reach = registry.platforms_of(account)
-    return [at for at in indexes if isinstance(message := messages[at], PushMessage) and message.platform in reach]
-
-
-def _may_go_elsewhere(result: SendResult | None) -> bool:
-    # An adapter that broke off may have sent before: what it had in hand is retried later, not sent twice now.
-    return result is None or (result.outcome in ELSEWHERE and result.code != _BROKEN.code)
+        messages = [course.message for course in batch]
+        answers = _ask(account, messages, deadline) if test else _send_through(account, messages, deadline)
+        for course, answer in zip(batch, answers, strict=True):
+            course.take(answer)
 
 
 def _after(before: SendResult | None, answer: SendResult) -> SendResult:
@@ -87,32 +100,60 @@ def _after(before: SendResult | None, answer: SendResult) -> SendResult:
 
 
 def _send_through(account: Account, messages: list[Message], deadline: float) -> list[SendResult]:
-    """One account's answers to a batch, in its order."""
+    """One account's answers to a batch, in its order: as much of it as the gate and the day let through."""
     if time.monotonic() >= deadline:
         return [_unsent(message, _PAGE_DEADLINE) for message in messages]
-    taken = _pace(account, len(messages))
-    answers = _ask(account, messages[: taken.granted], deadline) if taken.granted else []
-    wait = _Unsent(_RATE_LIMITED.outcome, _RATE_LIMITED.code, account.name, taken.wait_seconds)
-    answers += [_unsent(message, wait) for message in messages[taken.granted :]]
-    counts = Counter(answer.outcome.value for answer in answers)
-    if counts[SendOutcome.MISCONFIGURED]:
-        registry.rebuild(account)
-    _log.info("provider.answered", provider=account.name, messages=len(messages), **counts)
+    try:
+        registry.adapter_of(account)
+    except ConfigurationFault:
+        return _ask(account, messages, deadline)  # which tells why; an account that is not there has no gate
+    token = gate.new_token()
+    admission, fingerprint = _admit(account, len(messages), token)
+    answers: list[SendResult] = []
+    if admission.granted:
+        reserved = quota.reserve(account, admission.granted)
+        answers = _ask(account, messages[: reserved.granted], deadline) if reserved.granted else []
+        gate.report(account, admission, tally_of(answers), token=token, fingerprint=fingerprint)
+        quota.give_back(account, reserved, sum(1 for answer in answers if answer.outcome not in _TAKEN))
+        spent = _Unsent(SendOutcome.THROTTLED, DAILY_LIMIT, account.name, reserved.wait_seconds)
+        answers += [_unsent(message, spent) for message in messages[reserved.granted : admission.granted]]
+        _note(account, answers)
+    return answers + _held_back(account, admission, messages)
+
+
+def _admit(account: Account, wanted: int, token: str) -> tuple[Admission, str]:
+    """Ask the gate; once more when the account is stopped, and has got other secrets since."""
+    fingerprint = registry.fingerprint_of(account)
+    admission = gate.admit(account, wanted, token=token, fingerprint=fingerprint)
+    if admission.why == Why.ACCOUNT_STOPPED and not admission.granted and registry.refresh(account):
+        try:
+            registry.adapter_of(account)
+        except ConfigurationFault:
+            return admission, fingerprint
+        fingerprint = registry.fingerprint_of(account)
+        admission = gate.admit(account, wanted, token=token, fingerprint=fingerprint)
+    return admission, fingerprint
+
+
+def _held_back(account: Account, admission: Admission, messages: Sequence[Message]) -> list[SendResult]:
+    """Why the gate let some of a batch not through: those beyond the rate, then those beyond everything else."""
+    paced = _Unsent(SendOutcome.THROTTLED, Why.RATE_LIMITED, account.name, admission.rate_wait_seconds)
+    outcome = SendOutcome.MISCONFIGURED if admission.why == Why.ACCOUNT_STOPPED else SendOutcome.THROTTLED
+    answers = [_unsent(message, paced) for message in messages[admission.granted : admission.allowed]]
+    for message in messages[admission.allowed :]:
+        # Spread: what was held back together need not come back together.
+        wait = admission.wait_seconds + random.random() * policy.REOPEN_SPREAD_SECONDS  # noqa: S311 - jitter
+        answers.append(_unsent(message, _Unsent(outcome, admission.why, account.name, wait)))
     return answers
 
 
-def _pace(account: Account, wanted: int) -> Taken:
-    """Tokens for the batch from the account's bucket, in one call; without a rate, all."""
-    rate = account.rate_per_second
-    if not rate:
-        return Taken(wanted, 0, 0.0, 0.0)
-    burst = max(1.0, rate * policy.BURST_SECONDS)
-    taken = redis_state.take(f"provider:{account.name}", rate, burst, wanted)
-    if taken is None:
-        level = _levels.get(account.name)
-        now = time.monotonic()
-        _levels[account.name], taken = bucket.take(level, rate=rate, burst=burst, wanted=wanted, now=now)
-    return taken
+def _note(account: Account, answers: Sequence[SendResult]) -> None:
+    """Count and log the answers of a batch; after refused credentials the adapter is built anew."""
+    counts = Counter(answer.outcome.value for answer in answers)
+    if counts[SendOutcome.MISCONFIGURED]:
+        registry.rebuild(account)
+    metrics.answered(account.name, counts)
+    _log.info("provider.answered", provider=account.name, messages=len(answers), **counts)
 
 
 def _ask(account: Account, messages: list[Message], deadline: float) -> list[SendResult]:
@@ -128,14 +169,22 @@ def _ask(account: Account, messages: list[Message], deadline: float) -> list[Sen
         if type(fault).__module__.startswith("billiard"):
             raise  # Celery's time limit struck: nobody knows what was sent, and the lease will tell
         _log_broken(account, fault)
-        broken = _Unsent(_BROKEN.outcome, _BROKEN.code, account.name)
+        broken = _Unsent(SendOutcome.TRANSIENT, ADAPTER_ERROR, account.name)
         return [_unsent(message, broken) for message in messages]
-    return answers
+    return [one if one.retry_after_seconds is None else _bearable(one) for one in answers]
 
 
 def _hold_to_contract(messages: Sequence[Message], answers: Sequence[SendResult]) -> None:
     if [message.id for message in messages] != [answer.id for answer in answers]:
         raise TypeError("the adapter's answers are not those of the messages, in their order")
+
+
+def _bearable(answer: SendResult) -> SendResult:
+    """The answer with a wait that makes sense: a provider may ask for a century."""
+    asked = answer.retry_after_seconds
+    if asked is None or 0 <= asked <= policy.BACKOFF_CAP_SECONDS:
+        return answer
+    return msgspec.structs.replace(answer, retry_after_seconds=bearable(asked))
 
 
 def _log_broken(account: Account, fault: Exception) -> None:
@@ -154,9 +203,9 @@ class _Unsent(msgspec.Struct, frozen=True, gc=False):
 
 
 _NO_PROVIDER = _Unsent(SendOutcome.MISCONFIGURED, "no_provider")
-_PAGE_DEADLINE = _Unsent(SendOutcome.THROTTLED, "page_deadline")
-_RATE_LIMITED = _Unsent(SendOutcome.THROTTLED, "rate_limited")
-_BROKEN = _Unsent(SendOutcome.TRANSIENT, "adapter_error")
+_PAGE_DEADLINE = _Unsent(SendOutcome.THROTTLED, PAGE_DEADLINE)
+#: What counts towards a provider's day: it has the message, or may have it.
+_TAKEN = frozenset({SendOutcome.ACCEPTED, SendOutcome.AMBIGUOUS})
 
 
 def _unsent(message: Message, why: _Unsent) -> SendResult:

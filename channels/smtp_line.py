@@ -13,7 +13,6 @@ import time
 
 import msgspec
 
-from channels import policy
 from channels.conf import Secret
 from channels.rules.smtp_replies import Meaning, meaning_of
 from channels.vocabulary import SendOutcome
@@ -40,6 +39,7 @@ class Server(msgspec.Struct, frozen=True):
     starttls: bool
     context: ssl.SSLContext
     timeout_seconds: float
+    connect_timeout_seconds: float
     username: str = ""
     password: Secret | None = None
 
@@ -167,7 +167,7 @@ def _be_patient(smtp: smtplib.SMTP, until: float) -> None:
 
 def _connect(server: Server) -> smtplib.SMTP:
     """Raises what smtplib raises, and then leaves no socket behind."""
-    wait = policy.CONNECT_TIMEOUT_SECONDS
+    wait = server.connect_timeout_seconds
     if server.implicit_tls:
         return smtplib.SMTP_SSL(server.host, server.port, server.ehlo, timeout=wait, context=server.context)
     return smtplib.SMTP(server.host, server.port, server.ehlo, timeout=wait)

@@ -5,6 +5,7 @@ Hot values are `msgspec.Struct`s that the garbage collector need not follow: a p
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -57,12 +58,27 @@ class ReceiptKind(StrEnum):
     SOFT_BOUNCED = "soft_bounced"
     #: The provider is still trying.
     DEFERRED = "deferred"
+    #: The provider gave up, and the address is not to blame: another route may do better.
+    FAILED = "failed"
+    #: On its way; changes nothing that we did not know.
+    PROGRESS = "progress"
     COMPLAINED = "complained"
     UNSUBSCRIBED = "unsubscribed"
     OPENED = "opened"
     CLICKED = "clicked"
+    #: Wiped away unread, as the app noticed.
+    DISMISSED = "dismissed"
     #: Genuine, kept, and not understood.
     UNKNOWN = "unknown"
+
+
+class InboxMark(StrEnum):
+    """What readers do with an entry of their inbox."""
+
+    READ = "read"
+    UNREAD = "unread"
+    #: Not shown any more.
+    ARCHIVE = "archive"
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -77,6 +93,12 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     trace_id: str = ""
     #: Epoch seconds after which the message is worthless, or None.
     expires_at: float | None = None
+    #: Twice is better than never: an attempt whose fate is unknown may be repeated, elsewhere too.
+    may_repeat: bool = False
+    #: ISO 3166 code of the country the recipient is in, as far as it is known: accounts may serve some only.
+    country: str = ""
+    #: Account to ask last: it took the message before, and failed to deliver it.
+    avoid: str = ""
 
 
 class PushMessage(Envelope, frozen=True, kw_only=True, gc=False):
@@ -89,7 +111,9 @@ class PushMessage(Envelope, frozen=True, kw_only=True, gc=False):
     body: str = ""
     image_url: str = ""
     action_url: str = ""
-    #: Extra keys for the app.
+    #: Buttons: `id`, `title`, and a `url` where one opens a page.
+    actions: list[dict[str, str]] = []
+    #: Extra keys for the app; a push of nothing but data wakes the app without showing anything.
     data: dict[str, str] = {}
     sound: str = ""
     badge: int | None = None
@@ -127,6 +151,25 @@ class InAppMessage(Envelope, frozen=True, kw_only=True, gc=False):
     #: Key of the notification type.
     type: str
     sealed: bytes
+    #: A later entry with the same key takes the place of this one.
+    collapse_key: str = ""
+
+
+class TouchedEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An entry of a broadcast that its reader has touched: from now on it is a row like any other."""
+
+    #: The delivery's.
+    id: UUID
+    recipient_id: int
+    notification_id: UUID
+    broadcast_id: UUID
+    type: str
+    sealed: bytes
+    #: When it was told: touching it moves nothing.
+    created_at: datetime
+    expires_at: datetime | None
+    #: Whether it cannot be shown: then it is not to be counted either.
+    is_hidden: bool = False
 
 
 MESSAGE_TYPES: dict[Channel, type[Envelope]] = {
@@ -156,8 +199,49 @@ class SendResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     retry_after_seconds: float | None = None
     #: What the provider already knows at once.
     receipt: ReceiptKind | None = None
+    #: Said of this address only, whatever it is: the account as a whole may go on, and is not judged by it.
+    address_only: bool = False
+    #: Of a bad recipient: epoch seconds since when the provider has known, where it says so. A registration newer
+    #: than that is another one.
+    gone_since: float | None = None
+    #: Text messages this one is billed as; 0 where the provider does not say.
+    segments: int = 0
     #: Epoch seconds at which the request started.
     started_at: float = 0.0
     latency_ms: float = 0.0
     #: What other accounts answered before, in the same call; the first one first.
     earlier: tuple[SendResult, ...] = ()
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One event of a provider about one message, read from a callback that has been found genuine."""
+
+    #: Unique for the account: the provider's own event id, or made of what makes this event this one.
+    event_id: str
+    kind: ReceiptKind
+    #: Echoed by the provider; None where it only tells its own id or an address.
+    delivery_id: UUID | None = None
+    provider_message_id: str = ""
+    #: Whom it is about, where the event concerns the address rather than one message (STOP, complaint). In clear, and
+    #: therefore never stored.
+    address: str = ""
+    #: The provider's own code.
+    code: str = ""
+    #: For people; never holds personal data.
+    detail: str = ""
+    #: Epoch seconds by the provider's clock, where it says.
+    occurred_at: float | None = None
+    #: Opened or clicked by a program (a mail scanner, a privacy proxy), not by a person.
+    by_machine: bool = False
+
+
+class ReceiptCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A provider's callback as it came in."""
+
+    #: As the provider knows it: built on the public URL, not on what a proxy made of it; with the query.
+    url: str
+    #: By lower-case name.
+    headers: dict[str, str]
+    #: Raw: signatures cover bytes.
+    body: bytes
+    query: list[tuple[str, str]] = []

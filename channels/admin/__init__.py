@@ -2,4 +2,5 @@
 
 from __future__ import annotations
 
+from channels.admin import costs as costs
 from channels.admin import providers as providers

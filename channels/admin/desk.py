@@ -15,6 +15,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
@@ -31,7 +32,7 @@ else:
 #: Rows of a page: a screenful or two, and one bounded query.
 PAGE_SIZE = 50
 
-Page = Callable[..., HttpResponse]
+Page = Callable[..., HttpResponseBase]
 
 
 class Slice(NamedTuple):
@@ -84,7 +85,7 @@ class Desk(BaseAdmin):
     def post(self, route: str, view: Page, name: str) -> URLPattern:
         """The same, for actions: anything but POST is refused."""
 
-        def only_post(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def only_post(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.method != "POST":
                 return HttpResponseNotAllowed(["POST"])
             return view(request, *args, **kwargs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -12,17 +13,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, reverse
 
-from channels import conf, policy, store
+from channels import conf, policy, scorecard, store
 from channels.admin.desk import Desk
 from channels.errors import ConfigurationFault, Fault
 from channels.models import ProviderSwitch
 from channels.rules.accounts import Account
+from channels.scorecard import Card
 from channels.store import Switch
 from channels.vocabulary import Channel
 
 _AS_DECLARED = Switch(enabled=True, weight=None)
-#: Beyond this a weight says nothing more.
-_MAX_WEIGHT = 1_000_000
 
 
 class SwitchForm(forms.Form):
@@ -32,11 +32,11 @@ class SwitchForm(forms.Form):
     weight = forms.IntegerField(
         required=False,
         min_value=0,
-        max_value=_MAX_WEIGHT,
+        max_value=policy.MAX_WEIGHT,
         error_messages={
             "invalid": "The weight is a whole number; leave it empty for the file's.",
             "min_value": "The weight is 0 or more; 0 takes traffic only when the others failed.",
-            "max_value": f"The weight is at most {_MAX_WEIGHT:,}.",
+            "max_value": f"The weight is at most {policy.MAX_WEIGHT:,}.",
         },
     )
 
@@ -46,8 +46,11 @@ class AccountLine(msgspec.Struct, frozen=True):
 
     account: Account
     switch: Switch
-    #: Share in percent among the enabled accounts of its channel and priority.
+    card: Card
+    #: Share in percent among the enabled accounts of its channel and priority, as they do at the moment.
     share: int
+    #: Percent of the requests of the last minutes that were no fault of the provider's; None: no traffic.
+    success: int | None
     changed_by: str
     changed_at: Any
 
@@ -135,14 +138,18 @@ def _declared() -> tuple[tuple[Account, ...], tuple[Fault, ...]]:
 def _by_channel(declared: tuple[Account, ...]) -> list[tuple[str, list[AccountLine]]]:
     rows = {row.name: row for row in ProviderSwitch.objects.all()}
     switches = {name: Switch(row.enabled, row.weight) for name, row in rows.items()}
+    cards = {card.name: card for card in scorecard.cards()} if declared else {}
     lines = []
     for account in sorted(declared, key=lambda one: (one.priority, one.name)):
-        row = rows.get(account.name)
+        row, card = rows.get(account.name), cards[account.name]
+        rate = card.recent.success_rate
         lines.append(
             AccountLine(
                 account,
                 switches.get(account.name, _AS_DECLARED),
-                _share(account, declared, switches),
+                card,
+                _share(card, cards.values()),
+                None if rate is None else round(100 * rate),
                 row.updated_by if row else "",
                 row.updated_at if row else None,
             )
@@ -150,21 +157,11 @@ def _by_channel(declared: tuple[Account, ...]) -> list[tuple[str, list[AccountLi
     return [(channel.value, [line for line in lines if line.account.channel is channel]) for channel in Channel]
 
 
-def _share(account: Account, declared: tuple[Account, ...], switches: dict[str, Switch]) -> int:
-    """Percent of the channel's traffic of this priority while all accounts are well."""
-    weights = {
-        one.name: _weight(one, switches.get(one.name, _AS_DECLARED))
-        for one in declared
-        if one.channel is account.channel and one.priority == account.priority
-    }
-    total = sum(weights.values())
-    return round(100 * weights[account.name] / total) if total else 0
-
-
-def _weight(account: Account, switch: Switch) -> int:
-    if not switch.enabled:
-        return 0
-    return account.weight if switch.weight is None else switch.weight
+def _share(card: Card, cards: Iterable[Card]) -> int:
+    """Percent of the traffic of this channel and priority that goes to the account first."""
+    equals = [one for one in cards if (one.channel, one.priority) == (card.channel, card.priority) and one.enabled]
+    total = sum(one.effective_weight for one in equals)
+    return round(100 * card.effective_weight / total) if total and card.enabled else 0
 
 
 def _changes(account: Account, present: Switch, wanted: Switch) -> str:

@@ -86,6 +86,8 @@ class Sandbox:
             code=fortune.code,
             retry_after_seconds=fortune.retry_after_seconds,
             receipt=fortune.receipt,
+            # A magic word is about its own message; only what the account does always is about the account.
+            address_only=self._always is None and not accepted,
             started_at=started_at,
             latency_ms=latency_ms,
         )

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 from channels import conf, policy
 from channels.conf import Secret
 from channels.errors import ConfigurationFault, Fault
-from channels.provider import Capabilities, Option
+from channels.provider import Capabilities, Option, misdeclared
 from channels.rules.accounts import Account
 from channels.rules.hosts import is_loopback
-from channels.rules.mail import BadMail, Sender, compose
+from channels.rules.mail import BadMail, compose, sender_of
 from channels.rules.smtp_replies import Meaning
 from channels.smtp_line import Line, NoLine, Server
 from channels.vocabulary import Channel, EmailMessage, SendOutcome, SendResult
@@ -47,7 +47,10 @@ class Smtp:
 
     def __init__(self, account: Account, secrets: Mapping[str, Secret]) -> None:
         self._name = account.name
-        self._sender = Sender(account.options["from_email"], account.options.get("from_name", ""))
+        try:
+            self._sender = sender_of(account.options)
+        except ValueError as fault:
+            raise misdeclared(account, "options.from_email", str(fault)) from None
         self._server = _server_of(account, secrets.get("password"))
         self._concurrency = account.concurrency or policy.SMTP_CONCURRENCY
         self._idle: list[Line] = []
@@ -168,6 +171,7 @@ def _server_of(account: Account, password: Secret | None) -> Server:
         starttls=starttls,
         context=ssl.create_default_context(cafile=account.ca_file or None),
         timeout_seconds=account.timeout_seconds,
+        connect_timeout_seconds=account.connect_timeout_seconds,
         username=username,
         password=password,
     )

@@ -7,6 +7,7 @@ https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -18,121 +19,128 @@ import orjson
 from channels import conf, policy
 from channels.conf import Secret
 from channels.errors import ConfigurationFault, Fault
+from channels.exchange import Answer, exchange
 from channels.oauth import AccessTokens, NoToken
 from channels.provider import Capabilities, Option
+from channels.rules import fcm
 from channels.rules.accounts import Account
 from channels.rules.http_status import outcome_of_status
-from channels.transport import Fate, Request, Response, Transport
+from channels.rules.mismatch import Mismatches
+from channels.rules.tally import GIVEN_UP
+from channels.transport import Request, Response, Transport
 from channels.vocabulary import Channel, Platform, PushMessage, SendOutcome, SendResult
 
 _SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
-_OK, _UNAUTHENTICATED = 200, 401
-#: The longest FCM keeps a message, 28 days.
-_LONGEST_TTL_SECONDS = 2_419_200
-#: Apple's limit of a collapse id, in bytes.
-_COLLAPSE_ID_BYTES = 64
+_OK, _UNAUTHORIZED = 200, 401
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}\Z")
+_UNAUTHENTICATED = "UNAUTHENTICATED"
 
 
 class Fcm:
-    """Sends to Android, and to iOS through the APNs key stored in the Firebase project."""
+    """Sends to Android, to iOS through the APNs key stored in the Firebase project, and to topics and conditions."""
 
     capabilities: ClassVar[Capabilities] = Capabilities(
         channels=frozenset({Channel.PUSH}),
         platforms=frozenset({Platform.ANDROID, Platform.IOS}),
         schemes=frozenset({"https", "http"}),
         base_url="https://fcm.googleapis.com",
-        options={"project_id": Option("id of the Firebase project", required=True)},
+        options={
+            "project_id": Option("id of the Firebase project", required=True),
+            "channel_id": Option("Android's notification channel, which the app must have made"),
+            "color": Option("of the small icon on Android, such as #1a73e8"),
+            "web_icon": Option("URL of the icon that browsers show, of what is sent to topics"),
+        },
         secrets=frozenset({"service_account"}),
     )
 
     def __init__(self, account: Account, secrets: Mapping[str, Secret]) -> None:
-        self._name = account.name
+        self._account = account
+        self._look = fcm.Look(*(account.options.get(name, "") for name in fcm.Look._fields))
+        if self._look.color and not _COLOR.match(self._look.color):
+            raise _fault(account, "options.color", "must be a colour such as #1a73e8")
         try:
             self._tokens = AccessTokens(secrets["service_account"], scopes=[_SCOPE], ca_file=account.ca_file)
         except ValueError as fault:
-            entry = f'provider "{account.name}"'
-            raise ConfigurationFault(
-                [Fault(conf.accounts_file(), entry, "secrets.service_account", str(fault))]
-            ) from None
+            raise _fault(account, "secrets.service_account", str(fault)) from None
+        self._mismatches = Mismatches(
+            codes=("SENDER_ID_MISMATCH",),
+            least=policy.MISMATCHES,
+            share=policy.MISMATCH_SHARE,
+            window=policy.MISMATCH_WINDOW,
+        )
         project = quote(account.options["project_id"], safe="")
         self._transport = Transport(
             f"{account.base_url or self.capabilities.base_url}/v1/projects/{project}/messages:send",
             ca_file=account.ca_file,
             concurrency=account.concurrency,
             timeout_seconds=account.timeout_seconds,
+            connect_timeout_seconds=account.connect_timeout_seconds,
         )
 
     def send_many(self, messages: Sequence[PushMessage], *, deadline: float) -> list[SendResult]:
         """One request for each message, all of them at once."""
         now = time.time()
-        bodies = [_encoded(message, now) for message in messages]
-        sendable = [at for at, body in enumerate(bodies) if body]
-        results = [self._not_asked(message, SendOutcome.BAD_MESSAGE, "unencodable") for message in messages]
+        requests = [self._request(message, now) for message in messages]
         try:
-            responses = self._post([bodies[at] for at in sendable], deadline)
+            token = self._tokens.token() if messages and time.monotonic() < deadline else ""
         except NoToken as fault:
             outcome = SendOutcome.MISCONFIGURED if fault.refused else SendOutcome.TRANSIENT
             return [self._not_asked(message, outcome, f"token_{fault}") for message in messages]
-        for at, response in zip(sendable, responses, strict=True):
-            try:
-                results[at] = self._result(messages[at], response)
-            except Exception:  # noqa: BLE001 - an answer nobody foresaw must not answer for the page, which is out
-                results[at] = self._not_asked(messages[at], SendOutcome.AMBIGUOUS, "adapter_error")
-        return _with_mass_mismatch(results)
+        results = self._post(messages, requests, token, deadline)
+        if any(result.code == _UNAUTHENTICATED for result in results):
+            self._post_again(messages, requests, results, token, deadline)
+        return self._mismatches.judged(results)
 
     def close(self) -> None:
         """Drop the connections."""
         self._transport.close()
         self._tokens.close()
 
-    def _post(self, bodies: Sequence[bytes], deadline: float) -> list[Response]:
-        """The answers; those refused for the token are asked once more with a new one."""
-        if not bodies or time.monotonic() >= deadline:
-            return [Response(fate=Fate.NOT_STARTED, error="page_deadline") for _ in bodies]
-        token = self._tokens.token()
-        responses = self._send(bodies, token, deadline)
-        refused = [at for at, response in enumerate(responses) if _is_token_refused(response)]
-        if not refused:
-            return responses
+    def _request(self, message: PushMessage, now: float) -> Request | str:
+        try:
+            body = fcm.body_of(message, look=self._look, now=now)
+            encoded = orjson.dumps({"message": body})
+        except TypeError:
+            return "unencodable"
+        return "payload_too_large" if fcm.is_too_large(body, encoded) else Request(encoded)
+
+    def _post(
+        self, messages: Sequence[PushMessage], requests: Sequence[Request | str], token: str, deadline: float
+    ) -> list[SendResult]:
+        headers = ("Content-Type: application/json", f"Authorization: Bearer {token}")
+        return exchange(
+            self._transport,
+            self._account,
+            messages,
+            requests,
+            read=_read,
+            headers=headers,
+            deadline=deadline,
+            stops=_stops,
+        )
+
+    def _post_again(
+        self,
+        messages: Sequence[PushMessage],
+        requests: Sequence[Request | str],
+        results: list[SendResult],
+        token: str,
+        deadline: float,
+    ) -> None:
+        """What the token was refused for, and what was given up with it, once more with a new one."""
         try:
             fresh = self._tokens.token(refused=token)
         except NoToken:
-            return responses
-        again = self._send([bodies[at] for at in refused], fresh, deadline)
-        for at, response in zip(refused, again, strict=True):
-            responses[at] = response
-        return responses
-
-    def _send(self, bodies: Sequence[bytes], token: str, deadline: float) -> list[Response]:
-        headers = ("Content-Type: application/json", f"Authorization: Bearer {token}")
-        return self._transport.send_all([Request(body) for body in bodies], headers=headers, deadline=deadline)
-
-    def _result(self, message: PushMessage, response: Response) -> SendResult:
-        if response.fate is Fate.ANSWERED and response.status == _OK:
-            name = _sent_name(response.body)
-            if name:
-                return SendResult(
-                    id=message.id,
-                    outcome=SendOutcome.ACCEPTED,
-                    provider=self._name,
-                    provider_message_id=name.rpartition("/")[2],
-                    started_at=response.started_at,
-                    latency_ms=response.latency_ms,
-                )
-        outcome, code = _classify(response)
-        return SendResult(
-            id=message.id,
-            outcome=outcome,
-            provider=self._name,
-            code=code,
-            detail=f"HTTP {response.status}" if response.status else "",
-            retry_after_seconds=_wait(outcome, response),
-            started_at=response.started_at,
-            latency_ms=response.latency_ms,
-        )
+            return
+        open_ = [at for at, result in enumerate(results) if result.code in {_UNAUTHENTICATED, GIVEN_UP}]
+        again = self._post([messages[at] for at in open_], [requests[at] for at in open_], fresh, deadline)
+        for at, result in zip(open_, again, strict=True):
+            results[at] = result
 
     def _not_asked(self, message: PushMessage, outcome: SendOutcome, code: str) -> SendResult:
-        return SendResult(id=message.id, outcome=outcome, provider=self._name, code=code, started_at=time.time())
+        return SendResult(
+            id=message.id, outcome=outcome, provider=self._account.name, code=code, started_at=time.time()
+        )
 
 
 ADAPTER = Fcm
@@ -157,62 +165,32 @@ _decode_sent = msgspec.json.Decoder(_Sent).decode
 _decode_refused = msgspec.json.Decoder(_Refused).decode
 
 
-def _encoded(message: PushMessage, now: float) -> bytes:
-    """The body of a request; empty when the texts are no Unicode (lone surrogates)."""
-    try:
-        return orjson.dumps({"message": _body(message, now)})
-    except TypeError:
-        return b""
+def _fault(account: Account, key: str, cure: str) -> ConfigurationFault:
+    return ConfigurationFault([Fault(conf.accounts_file(), f'provider "{account.name}"', key, cure)])
 
 
-def _body(message: PushMessage, now: float) -> dict[str, Any]:
-    # Our id travels in the data, so that an app which gets a message twice can tell (R086).
-    data = {**message.data, "carillon_id": str(message.id)}
-    if message.action_url:
-        data["action_url"] = message.action_url
-    body: dict[str, Any] = {"token": message.token, "data": data}
-    notification = {"title": message.title, "body": message.body, "image": message.image_url}
-    shown = {key: text for key, text in notification.items() if text}
-    if shown:
-        body["notification"] = shown
-    if message.platform is Platform.ANDROID:
-        body["android"] = _android(message, now)
-    else:
-        body["apns"] = _apns(message)
-    return body
+def _read(response: Response) -> Answer:
+    if response.status == _OK:
+        name = _sent_name(response.body)
+        if name:
+            return Answer(outcome=SendOutcome.ACCEPTED, provider_message_id=name.rpartition("/")[2])
+    error = None if response.status == _OK else _error_of(response.body)
+    code = "" if error is None else _fcm_code(error)
+    if response.status == _UNAUTHORIZED and code not in _STORED_KEY_REFUSED:
+        return Answer(outcome=SendOutcome.MISCONFIGURED, code=_UNAUTHENTICATED)
+    if error is None:
+        return Answer(outcome=outcome_of_status(response.status), code="unreadable_answer")
+    if not code and error.status == "INVALID_ARGUMENT":
+        code = error.status
+    outcome = _BY_CODE.get(code, outcome_of_status(response.status))
+    if code == "INVALID_ARGUMENT" and _is_about_the_token(error):
+        outcome = SendOutcome.BAD_RECIPIENT
+    return Answer(outcome=outcome, code=code or error.status or f"http_{response.status}")
 
 
-def _android(message: PushMessage, now: float) -> dict[str, Any]:
-    block: dict[str, Any] = {"priority": "HIGH" if message.urgent else "NORMAL"}
-    if message.expires_at is not None:
-        block["ttl"] = f"{min(_LONGEST_TTL_SECONDS, max(0, int(message.expires_at - now)))}s"
-    if message.collapse_key:
-        block["collapse_key"] = message.collapse_key
-    shown: dict[str, Any] = {"sound": message.sound, "click_action": message.action_category}
-    shown = {key: value for key, value in shown.items() if value}
-    if message.badge is not None:
-        shown["notification_count"] = message.badge
-    if shown:
-        block["notification"] = shown
-    return block
-
-
-def _apns(message: PushMessage) -> dict[str, Any]:
-    headers = {"apns-priority": "10" if message.urgent else "5"}
-    if message.expires_at is not None:
-        headers["apns-expiration"] = str(int(message.expires_at))
-    if message.collapse_key:
-        headers["apns-collapse-id"] = message.collapse_key.encode()[:_COLLAPSE_ID_BYTES].decode(errors="ignore")
-    aps: dict[str, Any] = {}
-    if message.sound:
-        aps["sound"] = message.sound
-    if message.badge is not None:
-        aps["badge"] = message.badge
-    if message.action_category:
-        aps["category"] = message.action_category
-    if message.image_url:
-        aps["mutable-content"] = 1  # lets the app's extension fetch the image before it is shown
-    return {"headers": headers, "payload": {"aps": aps}}
+def _stops(answer: Answer) -> bool:
+    """Nothing more will be taken; with the key for APNs refused, Android's go on."""
+    return answer.outcome is SendOutcome.MISCONFIGURED and answer.code not in _STORED_KEY_REFUSED
 
 
 def _sent_name(body: bytes) -> str:
@@ -236,13 +214,6 @@ def _fcm_code(error: _Error) -> str:
     return next((code for code in codes if isinstance(code, str)), "")
 
 
-def _is_token_refused(response: Response) -> bool:
-    if response.fate is not Fate.ANSWERED or response.status != _UNAUTHENTICATED:
-        return False
-    error = _error_of(response.body)
-    return error is None or _fcm_code(error) not in _STORED_KEY_REFUSED
-
-
 #: The APNs or web push key stored in Firebase is refused: a new access token would not help.
 _STORED_KEY_REFUSED = frozenset({"THIRD_PARTY_AUTH_ERROR", "APNS_AUTH_ERROR"})
 
@@ -257,28 +228,6 @@ _BY_CODE = {
     "INTERNAL": SendOutcome.TRANSIENT,
 }
 
-_BY_FATE = {
-    Fate.NOT_SENT: SendOutcome.TRANSIENT,
-    Fate.NOT_STARTED: SendOutcome.THROTTLED,
-    Fate.AMBIGUOUS: SendOutcome.AMBIGUOUS,
-}
-
-
-def _classify(response: Response) -> tuple[SendOutcome, str]:
-    """The class and the code of everything but a success that could be read."""
-    if response.fate is not Fate.ANSWERED:
-        return _BY_FATE[response.fate], response.error
-    error = None if response.status == _OK else _error_of(response.body)
-    if error is None:
-        return outcome_of_status(response.status), "unreadable_answer"
-    code = _fcm_code(error)
-    if not code and error.status == "INVALID_ARGUMENT":
-        code = error.status
-    outcome = _BY_CODE.get(code, outcome_of_status(response.status))
-    if code == "INVALID_ARGUMENT" and _is_about_the_token(error):
-        outcome = SendOutcome.BAD_RECIPIENT
-    return outcome, code or error.status or f"http_{response.status}"
-
 
 def _is_about_the_token(error: _Error) -> bool:
     if "not a valid FCM registration token" in error.message:
@@ -286,19 +235,3 @@ def _is_about_the_token(error: _Error) -> bool:
     violations = [detail.get("fieldViolations") for detail in error.details]
     lists = [found for found in violations if isinstance(found, list)]
     return any(isinstance(one, dict) and one.get("field") == "message.token" for found in lists for one in found)
-
-
-def _wait(outcome: SendOutcome, response: Response) -> float | None:
-    if outcome is SendOutcome.THROTTLED and response.fate is Fate.ANSWERED:
-        return response.retry_after_seconds or policy.THROTTLED_SECONDS
-    return response.retry_after_seconds
-
-
-def _with_mass_mismatch(results: list[SendResult]) -> list[SendResult]:
-    """Many tokens of another sender in one page are our project mixed up, not so many dead devices."""
-    mismatched = [at for at, result in enumerate(results) if result.code == "SENDER_ID_MISMATCH"]
-    if len(mismatched) < policy.MISMATCHES or len(mismatched) < len(results) * policy.MISMATCH_SHARE:
-        return results
-    for at in mismatched:
-        results[at] = msgspec.structs.replace(results[at], outcome=SendOutcome.MISCONFIGURED)
-    return results

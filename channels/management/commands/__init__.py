@@ -1,0 +1,1 @@
+"""One command per file; each only reads its arguments and names a verb."""

@@ -1,0 +1,1 @@
+"""Adapters for text messages."""
