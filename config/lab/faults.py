@@ -8,6 +8,8 @@ from typing import NamedTuple
 import msgspec
 import orjson
 
+from config.lab.callbacks import ReceiptScript
+
 Headers = list[tuple[str, str]]
 _JSON: Headers = [("content-type", "application/json; charset=UTF-8")]
 _HTML: Headers = [("content-type", "text/html; charset=UTF-8")]
@@ -48,6 +50,7 @@ class Script(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     revoke: bool = False
     #: Life of tokens granted from now on.
     token_seconds: int = 3600
+    receipts: ReceiptScript = msgspec.field(default_factory=ReceiptScript)
 
     def strike(self, token: str, chance: Random) -> Fault | None:
         """The fault that hits this request, if any."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
+from pathlib import Path
 from random import SystemRandom
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,6 +20,7 @@ import jwt
 import msgspec
 import orjson
 
+from channels.rules.topics import is_condition
 from config.lab.connections import cut_connection
 from config.lab.faults import ANSWERS, Answer, Fault, Script, error
 from config.lab.identities import CLIENT_EMAIL, PROJECT_ID
@@ -25,10 +28,11 @@ from config.lab.ledger import Ledger, content_hash
 
 _SEND_PATH = f"/v1/projects/{PROJECT_ID}/messages:send"
 _SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
-_PAYLOAD_BYTES = 4096
+_PAYLOAD_BYTES, _TOPIC_PAYLOAD_BYTES = 4096, 2048
 #: The token `lab-unregistered-1` gets that answer, and so for every word of ANSWERS.
 _MAGIC = "lab-"
 _JSON_HEADERS = [("content-type", "application/json; charset=UTF-8")]
+_BYTES_HEADERS = [("content-type", "application/octet-stream")]
 _RESERVED = ("google", "gcm")
 
 
@@ -39,13 +43,20 @@ class _Notification(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 class _Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    token: str
+    token: str = ""
+    topic: str = ""
+    condition: str = ""
     data: dict[str, str] = {}
     notification: _Notification | None = None
     android: dict[str, Any] = {}
     apns: dict[str, Any] = {}
     webpush: dict[str, Any] = {}
     fcm_options: dict[str, Any] = {}
+
+    @property
+    def address(self) -> str:
+        """Whom it is for, as our devices' tokens write it."""
+        return self.token or (f"/topics/{self.topic}" if self.topic else self.condition)
 
 
 class _Send(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -60,18 +71,23 @@ _decode_script = msgspec.json.Decoder(Script).decode
 class FcmStandIn:
     """One project, its granted tokens, its ledger."""
 
-    def __init__(self, ledger: Ledger, *, public_key: bytes) -> None:
+    def __init__(self, ledger: Ledger, *, public_key: bytes, make_account: Callable[[], tuple[Path, bytes]]) -> None:
+        """`make_account` writes another service account: its path and the public half of its key."""
         self.ledger = ledger
         self.script = Script()
         #: Authorization header → epoch seconds until which it is taken.
         self._granted: dict[str, float] = {}
         self._public_key = public_key
+        self._make_account = make_account
         self._chance = SystemRandom()
         self._controls = {
             ("GET", "/__ledger"): lambda _: Answer(200, _JSON_HEADERS, self.ledger.dump()),
             ("GET", "/__ledger/summary"): lambda _: _json(self.ledger.summary()),
+            ("GET", "/__ledger/short"): lambda _: Answer(200, _BYTES_HEADERS, self.ledger.short()),
+            ("GET", "/__ledger/refusals"): lambda _: Answer(200, _JSON_HEADERS, self.ledger.instants()),
             ("POST", "/__faults"): self._set_script,
             ("POST", "/__reset"): self._reset,
+            ("POST", "/__rotate"): self._rotate,
             ("POST", "/token"): self._grant,
         }
 
@@ -108,13 +124,13 @@ class FcmStandIn:
             word = message.token.split("-", 2)[1]
             if word in ANSWERS:
                 return self._refuse(word)
-        struck = self.script.strike(message.token, self._chance) if self.script.faults else None
+        struck = self.script.strike(message.address, self._chance) if self.script.faults else None
         return self._accept(message) if struck is None else self._strike(struck, message, scope)
 
     def _accept(self, message: _Message) -> Answer:
         shown = message.notification or _Notification()
-        delivery_id = message.data.get("carillon_id", message.token)
-        times = self.ledger.accept(delivery_id, message.token, content_hash(shown.title, shown.body))
+        delivery_id = message.data.get("carillon_id", message.address)
+        times = self.ledger.accept(delivery_id, message.address, content_hash(shown.title, shown.body))
         name = f'{{"name":"projects/{PROJECT_ID}/messages/0:{delivery_id}-{times}"}}'
         return Answer(200, _JSON_HEADERS, name.encode())
 
@@ -153,6 +169,13 @@ class FcmStandIn:
         self._granted[f"Bearer {token}"] = time.time() + self.script.token_seconds
         return _json({"access_token": token, "expires_in": self.script.token_seconds, "token_type": "Bearer"})
 
+    def _rotate(self, body: bytes) -> Answer:
+        """Revoke the service account's key and whatever was granted for it; answer where there is another account."""
+        del body
+        path, self._public_key = self._make_account()
+        self._granted.clear()
+        return _json({"service_account_file": str(path)})
+
     def _set_script(self, body: bytes) -> Answer:
         try:
             script = _decode_script(body)
@@ -176,21 +199,28 @@ class FcmStandIn:
 
 def _fault_of(message: _Message, body_bytes: int) -> Answer | None:
     """What Google refuses about a message for its own sake."""
-    if not message.token:
-        return error(400, "INVALID_ARGUMENT", "The message is not set", "INVALID_ARGUMENT", "message.token")
+    targets = [one for one in (message.token, message.topic, message.condition) if one]
+    if len(targets) != 1:
+        words = "Recipient of the message is not set." if not targets else "oneof field 'target' is already set."
+        return error(400, "INVALID_ARGUMENT", words, "INVALID_ARGUMENT", "message")
+    if message.topic.startswith("/topics/") or (message.condition and not is_condition(message.condition)):
+        return error(400, "INVALID_ARGUMENT", "Invalid topic or condition", "INVALID_ARGUMENT", "message.topic")
     for key in message.data:
         if key == "from" or key.startswith(_RESERVED):
             return error(
                 400, "INVALID_ARGUMENT", f"Invalid data payload key: {key}", "INVALID_ARGUMENT", "message.data"
             )
-    if body_bytes > _PAYLOAD_BYTES and _payload_bytes(message) > _PAYLOAD_BYTES:
+    limit = _PAYLOAD_BYTES if message.token else _TOPIC_PAYLOAD_BYTES
+    if body_bytes > limit and _payload_bytes(message) > limit:
         return error(400, "INVALID_ARGUMENT", "Android message is too big", "INVALID_ARGUMENT", "message.data")
     return None
 
 
 def _payload_bytes(message: _Message) -> int:
-    shown = message.notification or _Notification()
-    return len(msgspec.json.encode(shown)) + len(orjson.dumps(message.data))
+    shown = msgspec.structs.asdict(message.notification or _Notification())
+    return sum(
+        len(name.encode()) + len(text.encode()) for name, text in (*shown.items(), *message.data.items()) if text
+    )
 
 
 def _json(value: Any, status: int = 200) -> Answer:

@@ -40,16 +40,21 @@ def make_identities(folder: Path, *, token_uri: str) -> Identities:
     )
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     leaf = _certificate("localhost", leaf_key, "Carillon lab CA", ca_key, [x509.SubjectAlternativeName(names)])
-    account_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    account = _service_account(_private_pem(account_key), token_uri)
-    public = account_key.public_key().public_bytes(_PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    service_account, public = make_service_account(folder / "service-account.json", token_uri=token_uri)
     return Identities(
         _written(folder / "ca.pem", ca.public_bytes(_PEM)),
         _written(folder / "leaf.pem", leaf.public_bytes(_PEM)),
         _written(folder / "leaf.key", _private_pem(leaf_key)),
-        _written(folder / "service-account.json", json.dumps(account).encode()),
+        service_account,
         public,
     )
+
+
+def make_service_account(path: Path, *, token_uri: str) -> tuple[Path, bytes]:
+    """Write a service account with a key of its own; its path and the public half of the key (PEM)."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = key.public_key().public_bytes(_PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return _written(path, json.dumps(_service_account(_private_pem(key), token_uri)).encode()), public
 
 
 def _certificate(

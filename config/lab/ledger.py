@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import struct
 import time
-from collections import Counter
+from collections import Counter, deque
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any
 
 import orjson
 
+#: Refusals whose instants are kept: more than any outage that is tried out brings.
+_INSTANTS = 100_000
+
+
+#: An entry of the short form: mark, epoch seconds of the first time, how often it came.
+SHORT_ENTRY = struct.Struct("<QdI")
+
 
 def content_hash(title: str, body: str) -> str:
     """By which a checker that renders for itself compares what arrived; 16 hex digits."""
     return blake2b(f"{title}\0{body}".encode(), digest_size=8).hexdigest()
+
+
+def mark_of(address: str, content: str) -> int:
+    """Address and content hash in 8 bytes: what came a million times is compared by these alone."""
+    return int.from_bytes(blake2b(f"{address}\0{content}".encode(), digest_size=8).digest(), "little")
 
 
 class Ledger:
@@ -23,6 +36,8 @@ class Ledger:
         #: Delivery id → [times it came, address, content hash, epoch seconds of the first time].
         self.entries: dict[str, list[Any]] = {}
         self.refusals: Counter[str] = Counter()
+        #: When each refused request was answered, in epoch seconds.
+        self.refused_at: deque[float] = deque(maxlen=_INSTANTS)
         self.first = self.last = 0.0
         self._file: IO[bytes] | None = path.open("ab") if path else None
 
@@ -42,6 +57,7 @@ class Ledger:
     def refuse(self, reason: str) -> None:
         """Count a request that was not accepted."""
         self.refusals[reason] += 1
+        self.refused_at.append(time.time())
 
     def summary(self) -> dict[str, Any]:
         """Counts; what came more than once is in `repeats`."""
@@ -60,10 +76,22 @@ class Ledger:
         """The whole ledger as one JSON object."""
         return orjson.dumps(self.entries)
 
+    def short(self) -> bytes:
+        """Every delivery as a `SHORT_ENTRY`, without its id: a twelfth of the size."""
+        return b"".join(
+            SHORT_ENTRY.pack(mark_of(address, content), at, times)
+            for times, address, content, at in self.entries.values()
+        )
+
+    def instants(self) -> bytes:
+        """When requests were refused, as a JSON list."""
+        return orjson.dumps(list(self.refused_at))
+
     def reset(self) -> None:
         """Forget everything; the file keeps what it has."""
         self.entries.clear()
         self.refusals.clear()
+        self.refused_at.clear()
         self.first = self.last = 0.0
 
     def flush(self) -> None:

@@ -11,7 +11,8 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,14 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP2Settings
 from granian.server.embed import Server
 
+from config.lab import stand_ins
+from config.lab.callbacks import Callbacks
 from config.lab.connections import cut_connections
 from config.lab.fcm import FcmStandIn
-from config.lab.identities import PROJECT_ID, Identities, make_identities
+from config.lab.identities import PROJECT_ID, Identities, make_identities, make_service_account
 from config.lab.ledger import Ledger
 from config.lab.smtp import PASSWORD, USERNAME, MailSink, mail_server
+from config.lab.standin import Mounted, StandIn
 
 #: Streams one HTTP/2 connection may have open, like a generous provider's.
 _STREAMS = 1000
@@ -47,7 +51,7 @@ class LabOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def serve(options: LabOptions) -> None:
-    """Run until SIGTERM or Ctrl-C; leave nothing behind but a folder that was asked for."""
+    """Run until SIGTERM or Ctrl-C, and end this process; leave nothing behind but a folder that was asked for."""
     folder = options.folder or Path(tempfile.mkdtemp(prefix="carillon-lab-"))
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -55,28 +59,39 @@ def serve(options: LabOptions) -> None:
     finally:
         if options.folder is None:
             shutil.rmtree(folder, ignore_errors=True)
+    sys.stdout.flush()
+    # The server's own threads outlive it by a moment, and now and then for good. One that finds the interpreter half
+    # taken down ends with a panic of Rust: everything is closed, so nothing is to be taken down.
+    os._exit(0)
 
 
 async def _serve(options: LabOptions, folder: Path) -> None:
     ports = _Ports(*(_free_port(port) for port in (options.fcm_port, options.fcm_plain_port, options.smtp_port)))
-    identities = make_identities(folder, token_uri=f"https://127.0.0.1:{ports.fcm}/token")
+    token_uri = f"https://127.0.0.1:{ports.fcm}/token"
+    identities = make_identities(folder, token_uri=token_uri)
     push, mail = Ledger(options.ledger_file), Ledger()
     mails = folder / "mails"
     mails.mkdir(exist_ok=True)
-    stand_in = FcmStandIn(push, public_key=identities.service_account_public_key)
-    servers = [_http(stand_in, ports.fcm, identities), _http(stand_in, ports.fcm_plain, None)]
+    another = partial(make_service_account, folder / "service-account-next.json", token_uri=token_uri)
+    fcm = FcmStandIn(push, public_key=identities.service_account_public_key, make_account=another)
+    callbacks = Callbacks()
+    others = {kind.name: kind(Ledger(), callbacks) for kind in stand_ins.ALL}
+    mounted = Mounted(fcm, others)
+    servers = [_http(mounted, ports.fcm, identities), _http(mounted, ports.fcm_plain, None)]
     smtp = await _smtp(MailSink(mail, mails), ports.smtp, identities)
     running = [asyncio.create_task(server.serve()) for server in servers]
     stop = _stop_event(with_parent=options.with_parent)
     await _listening((ports.fcm, ports.fcm_plain))
     gc.collect()
     gc.disable()  # a growing ledger makes collections long, and nothing here makes cycles worth one
-    sys.stdout.write(json.dumps(_places(ports, identities, folder)) + "\n")
+    places = _places(ports, identities, folder) | _mounted_places(ports, others, folder)
+    sys.stdout.write(json.dumps(places) + "\n")
     sys.stdout.flush()
     await _flush_until(stop, push)
     for server in servers:
         server.stop()  # type: ignore[no-untyped-call]
     smtp.close()
+    callbacks.close()
     cut_connections((ports.fcm, ports.fcm_plain, ports.smtp))
     await asyncio.gather(*running)
     push.close()
@@ -88,7 +103,7 @@ class _Ports(msgspec.Struct, frozen=True):
     smtp: int
 
 
-def _http(stand_in: FcmStandIn, port: int, identities: Identities | None) -> Server:
+def _http(stand_in: Mounted, port: int, identities: Identities | None) -> Server:
     """With identities TLS, HTTP/2 or 1.1 as the client likes; without, cleartext."""
     return Server(
         stand_in,
@@ -132,6 +147,12 @@ def _places(ports: _Ports, identities: Identities, folder: Path) -> dict[str, An
     }
 
 
+def _mounted_places(ports: _Ports, others: Mapping[str, StandIn], folder: Path) -> dict[str, Any]:
+    """The same of every stand-in that lives under a path of its own."""
+    secure, plain = f"https://127.0.0.1:{ports.fcm}", f"http://127.0.0.1:{ports.fcm_plain}"
+    return {name: one.place(f"{secure}/{name}", f"{plain}/{name}", folder) for name, one in others.items()}
+
+
 async def _listening(ports: tuple[int, ...]) -> None:
     """Wait until every port takes connections."""
     for port in ports:
@@ -148,8 +169,10 @@ async def _listening(ports: tuple[int, ...]) -> None:
 def _stop_event(*, with_parent: bool) -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    # Not the loop's own handlers: they hear of a signal by the pipe that the server's threads wake the loop with, and
+    # where that is full of their calls, the signal is lost.
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     if with_parent:
         loop.add_reader(sys.stdin, _when_ended(stop.set))
     return stop
