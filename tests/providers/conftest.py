@@ -19,6 +19,33 @@ from channels.vocabulary import Channel
 ROOT = Path(__file__).resolve().parents[2]
 
 
+class Control:
+    """What tests may ask and tell a stand-in that lives under a path of its own."""
+
+    def __init__(self, url: str, session: requests.Session) -> None:
+        self.url = url
+        self._session = session
+
+    def tell(self, what: str, **words: Any) -> None:
+        """Post to one of its controls: `__faults`, `__webhook` …."""
+        self._session.post(f"{self.url}/{what}", json=words, timeout=5).raise_for_status()
+
+    def ask(self, what: str) -> dict[str, Any]:
+        """Get one of its controls."""
+        found: dict[str, Any] = self._session.get(f"{self.url}/{what}", timeout=5).json()
+        return found
+
+    def ledger(self) -> dict[str, list[Any]]:
+        """What it accepted, by delivery id."""
+        found: dict[str, list[Any]] = self._session.get(f"{self.url}/__ledger", timeout=5).json()
+        return found
+
+    def summary(self) -> dict[str, Any]:
+        """Its counts."""
+        found: dict[str, Any] = self._session.get(f"{self.url}/__ledger/summary", timeout=5).json()
+        return found
+
+
 class Lab:
     """The stand-ins at work."""
 
@@ -29,6 +56,7 @@ class Lab:
         self.mail_folder = Path(places["smtp"]["mail_folder"])
         self._session = requests.Session()
         self._session.trust_env = False
+        self._used: dict[str, Control] = {}
 
     def fcm(self, **changes: Any) -> Account:
         """An account at the FCM stand-in."""
@@ -42,6 +70,41 @@ class Lab:
             "secrets": {"service_account": SecretRef("file", self.places["fcm"]["service_account_file"])},
         }
         return Account(**{**declared, **changes})
+
+    def apns(self, **changes: Any) -> Account:
+        """An account at the APNs stand-in."""
+        place = self.places["apns"]
+        declared: dict[str, Any] = {
+            "name": "apns-lab",
+            "adapter": "apns",
+            "channel": Channel.PUSH,
+            "base_url": place["base_url"],
+            "ca_file": self.places["ca_file"],
+            "options": {name: place[name] for name in ("key_id", "team_id", "topic")},
+            "secrets": {"private_key": SecretRef("file", place["private_key_file"])},
+        }
+        return Account(**{**declared, **changes})
+
+    def webpush(self, **changes: Any) -> Account:
+        """An account for browsers that subscribed at the Web Push stand-in."""
+        place = self.places["webpush"]
+        declared: dict[str, Any] = {
+            "name": "webpush-lab",
+            "adapter": "webpush",
+            "channel": Channel.PUSH,
+            "ca_file": self.places["ca_file"],
+            "options": {name: place[name] for name in ("subject", "allow_hosts")},
+            "secrets": {"vapid_private_key": SecretRef("file", place["vapid_private_key_file"])},
+        }
+        return Account(**{**declared, **changes})
+
+    def browser(self, **wish: str) -> dict[str, Any]:
+        """A new browser's PushSubscription at the Web Push stand-in."""
+        url = f"{self.places['webpush']['plain_url']}/__subscribe"
+        answer = self._session.post(url, json=wish, timeout=5)
+        answer.raise_for_status()
+        subscription: dict[str, Any] = answer.json()
+        return subscription
 
     def smtp(self, **changes: Any) -> Account:
         """An account at the SMTP stand-in, with STARTTLS and a login."""
@@ -63,6 +126,50 @@ class Lab:
         }
         return Account(**{**declared, **changes})
 
+    def sendgrid(self, **changes: Any) -> Account:
+        """An account at the SendGrid stand-in."""
+        place = self.places["sendgrid"]
+        declared: dict[str, Any] = {
+            "name": "sendgrid-lab",
+            "adapter": "sendgrid",
+            "channel": Channel.EMAIL,
+            "base_url": place["base_url"],
+            "ca_file": self.places["ca_file"],
+            "options": {
+                "from_email": "news@example.com",
+                "from_name": "The Shop",
+                "webhook_public_key": place["webhook_public_key"],
+            },
+            "secrets": {"api_key": SecretRef("file", place["api_key_file"])},
+        }
+        return Account(**{**declared, **changes})
+
+    def at_work(self, name: str) -> Control:
+        """The controls of a stand-in, as it is."""
+        return Control(self.places[name]["plain_url"], self._session)
+
+    def ses(self, **changes: Any) -> Account:
+        """An account at the SES stand-in."""
+        place = self.places["ses"]
+        options = {name: place[name] for name in ("region", "access_key_id", "topic_arn")}
+        declared: dict[str, Any] = {
+            "name": "ses-lab",
+            "adapter": "ses",
+            "channel": Channel.EMAIL,
+            "base_url": place["base_url"],
+            "ca_file": self.places["ca_file"],
+            "options": {**options, "from_email": "news@example.com", "from_name": "The Shop"},
+            "secrets": {"secret_access_key": SecretRef("file", place["secret_access_key_file"])},
+        }
+        return Account(**{**declared, **changes})
+
+    def at(self, name: str) -> Control:
+        """The controls of a stand-in, as after a fresh start."""
+        control = Control(self.places[name]["plain_url"], self._session)
+        control.tell("__reset")
+        self._used[name] = control
+        return control
+
     def script(self, **script: Any) -> None:
         """Tell the FCM stand-in what to do wrong from now on."""
         self._session.post(f"{self.control}/__faults", json=script, timeout=5).raise_for_status()
@@ -78,8 +185,10 @@ class Lab:
         return found
 
     def reset(self) -> None:
-        """A new day for the FCM stand-in, and an empty mail folder."""
+        """A new day for the stand-ins that were used, and an empty mail folder."""
         self._session.post(f"{self.control}/__reset", timeout=5).raise_for_status()
+        while self._used:
+            self._used.popitem()[1].tell("__reset")
         for mail in self.mail_folder.iterdir():
             mail.unlink()
 

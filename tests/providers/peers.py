@@ -55,6 +55,8 @@ class HttpPeer(Peer):
     def __init__(self, act: Callable[[int], bytes | str]) -> None:
         self._act = act
         self.requests: list[bytes] = []
+        #: Each request's headers, by lower-case name, and its body.
+        self.calls: list[tuple[dict[str, str], bytes]] = []
         super().__init__()
 
     @property
@@ -66,7 +68,11 @@ class HttpPeer(Peer):
         stream = connection.makefile("rb")
         while (head := _read_head(stream)) is not None:
             length = next((int(line[15:]) for line in head if line.lower().startswith(b"content-length:")), 0)
-            self.requests.append(stream.read(length))
+            pairs = (line.decode("latin-1").partition(":") for line in head[1:])
+            headers = {name.lower(): value.strip() for name, _, value in pairs}
+            body = stream.read(length)
+            self.requests.append(body)
+            self.calls.append((headers, body))
             answer = self._act(len(self.requests))
             if isinstance(answer, str):
                 if answer == "silent":

@@ -169,10 +169,10 @@ def test_many_tokens_of_another_sender_are_our_mistake_not_dead_devices(fcm: Any
     assert {result.outcome for result in send(fcm, *page)} == {SendOutcome.MISCONFIGURED}
 
 
-def body_sent(lab: Lab, message: PushMessage) -> dict[str, Any]:
+def body_sent(lab: Lab, message: PushMessage, **changes: Any) -> dict[str, Any]:
     """The body of the one request a message makes."""
     peer = HttpPeer(lambda _: http_answer(200, b'{"name": "projects/p/messages/1"}'))
-    adapter = build(lab.fcm(name="looked-at", base_url=peer.base_url))
+    adapter = build(lab.fcm(name=f"looked-at-{peer.port}", base_url=peer.base_url, **changes))
     send(adapter, message)
     adapter.close()
     peer.close()
@@ -206,17 +206,90 @@ def test_the_android_block_is_complete(lab: Lab) -> None:
     assert body_sent(lab, push(1, **RICH))["android"] == {
         "priority": "HIGH",
         "collapse_key": "order:1",
-        "notification": {"sound": "bell.caf", "click_action": "ORDER", "notification_count": 0},
+        "notification": {"sound": "bell.caf", "click_action": "ORDER", "tag": "order:1", "notification_count": 0},
     }
 
 
 def test_the_apns_block_is_complete(lab: Lab) -> None:
-    sent = body_sent(lab, push(1, **{**RICH, "collapse_key": "ö" * 40}, platform=Platform.IOS, expires_at=1.8e9))
+    until = int(time.time()) + 1000
+    sent = body_sent(lab, push(1, **RICH, platform=Platform.IOS, expires_at=until))
     assert "android" not in sent
     assert sent["apns"] == {
-        "headers": {"apns-priority": "10", "apns-expiration": "1800000000", "apns-collapse-id": "ö" * 32},
+        "headers": {
+            "apns-push-type": "alert",
+            "apns-priority": "10",
+            "apns-expiration": str(until),
+            "apns-collapse-id": "order:1",
+        },
         "payload": {"aps": {"sound": "bell.caf", "badge": 0, "category": "ORDER", "mutable-content": 1}},
+        "fcm_options": {"image": "https://example.com/i.png"},
     }
+
+
+def test_the_account_s_look_is_on_every_android_message_that_is_shown(lab: Lab) -> None:
+    options = {**lab.fcm().options, "channel_id": "orders", "color": "#1a73e8"}
+    shown = body_sent(lab, push(1), options=options)["android"]["notification"]
+    assert shown == {"channel_id": "orders", "color": "#1a73e8"}
+    silent = body_sent(lab, push(1, title="", body="", badge=3, sound="x"), options=options)["android"]
+    assert silent == {"priority": "NORMAL"}
+
+
+def test_a_silent_message_wakes_an_iphone_in_the_background(lab: Lab) -> None:
+    sent = body_sent(lab, push(1, title="", body="", platform=Platform.IOS, urgent=True))
+    assert sent["apns"] == {
+        "headers": {"apns-push-type": "background", "apns-priority": "5"},
+        "payload": {"aps": {"content-available": 1}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("token", "target"),
+    [
+        ("/topics/news", {"topic": "news"}),
+        ("'a' in topics && 'b' in topics", {"condition": "'a' in topics && 'b' in topics"}),
+    ],
+)
+def test_a_topic_reaches_every_platform(lab: Lab, fcm: Any, token: str, target: dict[str, str]) -> None:
+    sent = body_sent(lab, push(1, **RICH, token=token))
+    assert {key: sent.get(key) for key in ("token", "topic", "condition") if key in sent} == target
+    assert set(sent) == {*target, "data", "notification", "android", "apns", "webpush"}
+    assert sent["webpush"]["fcm_options"] == {"link": "https://example.com/o/1"}
+    (result,) = send(fcm, push(2, token=token))
+    assert result.outcome is SendOutcome.ACCEPTED
+    assert lab.ledger()[str(delivery_id(2))][1] == token
+
+
+def test_what_is_too_large_is_not_sent_and_a_topic_s_limit_is_half(lab: Lab, fcm: Any) -> None:
+    long = "x" * 3000
+    results = send(fcm, push(1, body=long), push(2, body=long, token="/topics/news"), push(3, body=long * 2))
+    assert [one.code for one in results] == ["", "payload_too_large", "payload_too_large"]
+    assert results[1].outcome is SendOutcome.BAD_MESSAGE
+    assert (lab.summary()["requests"], lab.summary()["refusals"]) == (1, {})
+
+
+def test_credentials_refused_in_the_middle_of_a_page_end_it_there(lab: Lab) -> None:
+    adapter: Any = build(lab.fcm(concurrency=20))
+    lab.script(faults=[{"answer": "forbidden"}])
+    results = send(adapter, *(push(number) for number in range(400)))
+    adapter.close()
+    assert {(one.outcome, one.code) for one in results} == {
+        (SendOutcome.MISCONFIGURED, "PERMISSION_DENIED"),
+        (SendOutcome.MISCONFIGURED, "given_up"),
+    }
+    assert lab.summary()["refusals"]["forbidden"] <= 40
+
+
+def test_a_refused_key_for_apple_does_not_hold_back_androids(lab: Lab) -> None:
+    adapter: Any = build(lab.fcm(concurrency=1))
+    iphones = [push(number, token=f"lab-apns_key_refused-{number}") for number in range(5)]
+    results = send(adapter, *iphones, *(push(number) for number in range(5, 10)))
+    adapter.close()
+    assert [one.outcome for one in results] == [SendOutcome.MISCONFIGURED] * 5 + [SendOutcome.ACCEPTED] * 5
+
+
+def test_a_colour_that_is_none_is_a_fault(lab: Lab) -> None:
+    with pytest.raises(ConfigurationFault, match=r"options\.color: must be a colour"):
+        build(lab.fcm(options={**lab.fcm().options, "color": "blue"}))
 
 
 def test_a_message_without_words_is_a_data_message(lab: Lab) -> None:

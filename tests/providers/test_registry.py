@@ -115,15 +115,35 @@ def test_without_a_file_nothing_is_wrong(settings: Settings) -> None:
     assert [account.name for account in conf.accounts()] == ["sandbox-push", "sandbox-sms", "sandbox-email", "inbox"]
 
 
-def test_channels_without_an_account_and_limits_without_effect_are_warned_of(
-    settings: Settings, tmp_path: Path
-) -> None:
-    warnings = found(settings, tmp_path, MAIN.format("sandbox", "email") + "daily_limit = 5")
+def test_channels_without_an_account_are_warned_of(settings: Settings, tmp_path: Path) -> None:
+    warnings = found(settings, tmp_path, MAIN.format("sandbox", "email"))
     assert [(check_id, message.partition(":")[0]) for check_id, message in warnings] == [
         ("channels.W001", "no account carries push"),
         ("channels.W001", "no account carries sms"),
-        ("channels.W002", 'provider "main"'),
     ]
+
+
+SENDER = """
+[[provider]]
+name = "{name}"
+adapter = "smtp"
+channel = "{channel}"
+base_url = "smtp://127.0.0.1:25"
+options = {{from_email = "shop@{domain}"}}
+"""
+
+
+def test_mail_accounts_of_different_domains_are_warned_of(settings: Settings, tmp_path: Path) -> None:
+    """DKIM and DMARC are a domain's: an account that takes over must be able to sign for the same one (R171)."""
+    one, same, other = (
+        SENDER.format(name=name, channel="email", domain=domain)
+        for name, domain in (("a", "example.com"), ("b", "EXAMPLE.com"), ("c", "mail.example.com"))
+    )
+    rest = MAIN.format("sandbox", "push") + MAIN.format("sandbox", "sms").replace("main", "rest")
+    assert found(settings, tmp_path, one + same + rest) == []
+    ((check_id, message),) = found(settings, tmp_path, one + same + other + rest)
+    assert check_id == "channels.W003"
+    assert message == "e-mail accounts send from different domains (example.com: a, b; mail.example.com: c)"
 
 
 def test_a_secret_is_read_when_it_is_needed_and_never_shows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

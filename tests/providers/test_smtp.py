@@ -252,3 +252,13 @@ def test_a_server_that_never_greets_costs_one_time_out_not_one_for_each_mail(lab
 def test_options_that_do_not_fit_are_faults(lab: Lab, options: dict[str, Any], base_url: str, key: str) -> None:
     with pytest.raises(ConfigurationFault, match=rf"options\.{key}"):
         build(lab.smtp(options=options, base_url=base_url))
+
+
+@pytest.mark.parametrize(
+    "address", ["The Shop <shop@example.com>", "shop", "a@example.com, b@example.com", "ü@example.com"]
+)
+def test_a_sender_that_is_no_address_is_a_fault_and_not_every_mails(lab: Lab, address: str) -> None:
+    account = lab.smtp()
+    account.options["from_email"] = address
+    with pytest.raises(ConfigurationFault, match=r"options\.from_email: must be one address"):
+        build(account)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 
@@ -104,11 +106,11 @@ def test_a_host_that_swallows_connections_is_not_sent_after_the_connect_time_out
     for filler in fillers:
         filler.setblocking(False)
         filler.connect_ex(listener.getsockname())
-    transport = Transport(f"http://127.0.0.1:{listener.getsockname()[1]}", concurrency=16)
+    transport = Transport(f"http://127.0.0.1:{listener.getsockname()[1]}", concurrency=16, connect_timeout_seconds=1.0)
     started = time.monotonic()
     responses = send(transport, 200)
     assert {(response.fate, response.error) for response in responses} == {(Fate.NOT_SENT, "connect_timeout")}
-    assert 1.5 < time.monotonic() - started < 4
+    assert 0.7 < time.monotonic() - started < 3
     transport.close()
     for one in (listener, *fillers):
         one.close()
@@ -261,3 +263,78 @@ def test_closing_twice_is_harmless_and_a_closed_transport_opens_again(http_peer:
         assert send(transport)[0].status == 200
         transport.close()
         transport.close()
+
+
+def post(transport: Transport, *urls: str, give_up: Any = None) -> list[Response]:
+    """One small request to each of these."""
+    requests = [Request(b"x", url) for url in urls]
+    return transport.send_all(requests, deadline=time.monotonic() + 5, give_up=give_up)
+
+
+def test_a_whole_url_reaches_no_address_that_is_not_public(lab: Lab) -> None:
+    transport = Transport("", ca_file=lab.places["ca_file"])
+    port = lab.places["fcm"]["base_url"].rpartition(":")[2]
+    responses = post(transport, f"https://127.0.0.1:{port}/x", f"https://localhost:{port}/x", f"https://[::1]:{port}/")
+    assert [(one.fate, one.error) for one in responses] == [(Fate.NOT_SENT, "address_refused")] * 3
+    transport.close()
+
+
+def test_a_host_that_is_listed_may_be_this_machine_and_no_other_name_of_it(lab: Lab) -> None:
+    transport = Transport("", ca_file=lab.places["ca_file"], local_hosts={"127.0.0.1"})
+    port = lab.places["fcm"]["base_url"].rpartition(":")[2]
+    listed, other, again = post(transport, *(f"https://{host}:{port}/x" for host in ("127.0.0.1", "localhost") * 2))[:3]
+    assert (listed.fate, other.error, again.fate) == (Fate.ANSWERED, "address_refused", Fate.ANSWERED)
+    transport.close()
+
+
+def test_a_whole_url_in_cleartext_is_not_sent(http_peer: Callable[..., HttpPeer]) -> None:
+    peer = http_peer(lambda _: OK)
+    transport = Transport("", local_hosts={"127.0.0.1"})
+    assert post(transport, f"{peer.base_url}/x")[0].fate is Fate.NOT_SENT
+    assert peer.connections == 0
+    transport.close()
+
+
+def test_one_dead_origin_does_not_answer_for_the_others(lab: Lab) -> None:
+    transport = Transport("", ca_file=lab.places["ca_file"], concurrency=1, local_hosts={"127.0.0.1"})
+    dead, alive = f"https://127.0.0.1:{dead_port()}/x", f"{lab.places['fcm']['base_url']}/x"
+    fates = [one.fate for one in post(transport, dead, alive, dead, alive)]
+    assert fates == [Fate.NOT_SENT, Fate.ANSWERED] * 2
+    transport.close()
+
+
+def lone(peer: Http2Peer, running_lab: Lab) -> Transport:
+    """A transport that keeps to one connection."""
+    ca_file = str(running_lab.folder / "ca.pem")
+    return Transport(peer.base_url, ca_file=ca_file, timeout_seconds=2.0, one_connection=True)
+
+
+def test_the_first_request_of_a_lone_connection_goes_by_itself(
+    http2_peer: Callable[..., tuple[Http2Peer, Transport]], running_lab: Lab
+) -> None:
+    def act(number: int) -> str:
+        threading.Event().wait(0.2 if number == 1 else 0.0)
+        return "ok"
+
+    peer, _ = http2_peer(act)
+    transport = lone(peer, running_lab)
+    first, *others = send(transport, 300)
+    assert {one.fate for one in (first, *others)} == {Fate.ANSWERED}
+    assert min(one.started_at for one in others) >= first.started_at + 0.2
+    assert peer.connections == 1
+    again = send(transport, 10)
+    assert again[9].started_at < again[0].started_at + again[0].latency_ms / 1000
+    transport.close()
+
+
+def test_a_lone_connection_that_is_lost_begins_again_with_one_request(
+    http2_peer: Callable[..., tuple[Http2Peer, Transport]], running_lab: Lab
+) -> None:
+    peer, _ = http2_peer(lambda number: "rst" if number == 50 else "ok")
+    transport = lone(peer, running_lab)
+    first, second = send(transport, 20), send(transport, 100)
+    assert {one.fate for one in first} == {Fate.ANSWERED}
+    assert {one.fate for one in second} <= {Fate.ANSWERED, Fate.AMBIGUOUS}
+    assert Fate.ANSWERED in {one.fate for one in send(transport, 5)}
+    assert peer.connections == 2
+    transport.close()

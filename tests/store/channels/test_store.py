@@ -1,14 +1,17 @@
+"""Operators' switches: one query for all, and nothing lost where two change one account."""
+
 from __future__ import annotations
 
-from uuid import UUID
+from collections.abc import Callable
+from threading import Thread
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from msgspec import UNSET
 from pytest_django import DjangoAssertNumQueries
 
 from channels import store
 from channels.store import Switch
-from channels.vocabulary import InAppMessage
 
 pytestmark = pytest.mark.django_db
 
@@ -20,17 +23,37 @@ def test_switches_are_one_query_and_the_last_word_counts(django_assert_num_queri
         assert store.provider_switches() == {"fcm": Switch(enabled=True, weight=5)}
 
 
-def test_an_inbox_is_read_by_its_index() -> None:
-    page = [
-        InAppMessage(
-            id=UUID(int=number), recipient_id=number % 50, notification_id=UUID(int=0), type="T", sealed=b"\0x"
-        )
-        for number in range(5000)
-    ]
-    store.insert_inbox(page)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_known", [False, True])
+def test_two_who_change_one_account_at_once_lose_nothing(*, is_known: bool) -> None:
+    if is_known:
+        store.set_switch("fcm", Switch(enabled=True, weight=5), by="carol")
+    with transaction.atomic():
+        store.change_switch("fcm", enabled=False, weight=UNSET, by="alice")
+        other = Thread(target=_on_its_own, args=(lambda: store.change_switch("fcm", enabled=None, weight=7, by="bob"),))
+        other.start()
+        _wait_until_somebody_waits()
+    other.join(10)
+    assert store.provider_switches() == {"fcm": Switch(enabled=False, weight=7)}
+    store.change_switch("fcm", enabled=True, weight=None, by="alice")
+    assert store.provider_switches() == {"fcm": Switch(enabled=True, weight=None)}
+
+
+def _on_its_own(act: Callable[[], None]) -> None:
+    try:
+        act()
+    finally:
+        connection.close()
+
+
+def _wait_until_somebody_waits() -> None:
+    """Until another connection stands at a lock of this one."""
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE inbox_message")
-        cursor.execute("EXPLAIN SELECT id FROM inbox_message WHERE recipient_id = 7 ORDER BY id DESC LIMIT 20")
-        plan = "\n".join(row[0] for row in cursor.fetchall())
-    assert "inbox_newest_first" in plan
-    assert "Sort" not in plan
+        for _ in range(1_000):
+            cursor.execute(
+                """SELECT pg_sleep(0.01), EXISTS (
+                       SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"""
+            )
+            if cursor.fetchone()[1]:
+                return
+    pytest.fail("nobody waited")
