@@ -10,3 +10,7 @@ from channels.rules.sealing import Keyring
 KEYRING = Keyring.parse(settings.CARILLON["MASTER_KEYS"])
 #: Key of the blind indexes. Unlike a master key it is not rotated: every index hangs on it.
 HASH_KEY: bytes = settings.CARILLON["HASH_KEY"]
+#: Whether people get marketing who have said neither yes nor no.
+MARKETING_DEFAULT: bool = settings.CARILLON["MARKETING_DEFAULT"]
+#: Whether marketing counts only once it was confirmed by the link in a mail.
+DOUBLE_OPT_IN: bool = settings.CARILLON["DOUBLE_OPT_IN"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from channels.errors import FieldError, Refusal
+from channels.errors import FieldError, Position, Refusal
 
 
 class UnknownUser(Refusal):
@@ -55,11 +55,56 @@ class TooManyDevices(Refusal):
         super().__init__(f"This user already has {limit} active devices; remove one with DELETE first.")
 
 
+class UnknownSuppression(Refusal):
+    """The address is not on the suppression list of that channel."""
+
+    code = "unknown_suppression"
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("This address is not suppressed on this channel; GET /v1/suppressions lists those that are.")
+
+
+class UnknownTopic(Refusal):
+    """No such topic, or none any more."""
+
+    code = "unknown_topic"
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("There is no topic with this key; create it with PUT /v1/topics/{key}.")
+
+
 class InvalidField(Refusal):
     """One field of the body is not what it must be."""
 
     def __init__(self, pointer: str, code: str, message: str) -> None:
         super().__init__(message, code=code, errors=[FieldError(pointer, code, message)])
+
+
+class InvalidSegment(Refusal):
+    """A segment that is not in its language; says what would be right, and where."""
+
+    code = "invalid_segment"
+    status = 422
+
+    def __init__(self, message: str, position: Position, pointer: str = "/segment") -> None:
+        """Keep the place; the message never repeats what was written there, which may name people."""
+        place = f"line {position.line}, column {position.column}"
+        super().__init__(f"{message} ({place})", errors=[FieldError(pointer, self.code, message, position)])
+
+
+class SegmentTooSlow(Refusal):
+    """Even a sample of the segment took too long."""
+
+    code = "segment_too_slow"
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Even a sample of this segment could not be counted in time. Use fewer conditions, above all fewer dates, "
+            "STARTS WITH and CONTAINS on attributes, or ask again when there is less to do.",
+        )
 
 
 def invalid(pointer: str, message: str) -> InvalidField:
@@ -77,3 +122,9 @@ def too_many_users(count: int, limit: int) -> InvalidField:
     """More users than one bulk upsert takes."""
     text = f"{count} users; at most {limit} in one call. Split them into several."
     return InvalidField("/users", "too_many_users", text)
+
+
+def ambiguous_user(at: int) -> InvalidField:
+    """The same user is to be added and removed in one call; `at` is their place in the second list."""
+    text = "This user stands in `add` too; name them in one of the two lists."
+    return InvalidField(f"/remove/{at}", "ambiguous_user", text)

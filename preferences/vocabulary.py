@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta, UnsetType
@@ -17,6 +18,10 @@ ID_PATTERN = r"^(?!\.{1,2}$)[!-.0-~]{1,128}$(?!\n)"
 UserId = Annotated[str, Meta(pattern=ID_PATTERN)]
 #: The app's own name for one of its installations.
 DeviceId = Annotated[str, Meta(pattern=ID_PATTERN)]
+#: The same for a topic, which may hold a user's id: the followers of user X are the topic `user:X`.
+TOPIC_PATTERN = r"^(?!\.{1,2}$)[!-.0-~]{1,200}$(?!\n)"
+#: The owner's name for what people subscribe to.
+TopicKey = Annotated[str, Meta(pattern=TOPIC_PATTERN)]
 
 
 class RecipientStatus(StrEnum):
@@ -60,12 +65,82 @@ class SuppressionReason(StrEnum):
     """Why nothing is sent to an address on a channel any more, whoever it belongs to."""
 
     HARD_BOUNCE = "hard_bounce"
+    #: Temporary failures over weeks, and no delivery between them.
+    SOFT_BOUNCE = "soft_bounce"
     COMPLAINT = "complaint"
     UNSUBSCRIBE = "unsubscribe"
     #: The provider says that no such address exists.
     INVALID = "invalid"
     #: An operator's decision.
     MANUAL = "manual"
+    #: Whoever had it was erased: whoever has it now gets no marketing.
+    ERASURE = "erasure"
+
+
+class ConsentScope(StrEnum):
+    """What a person allowed or forbade."""
+
+    GLOBAL = "global"
+    MARKETING = "marketing"
+    #: One channel; with a category, that category on it; with a type, that type on it.
+    CHANNEL = "channel"
+    CATEGORY = "category"
+    TYPE = "type"
+    #: Text messages beyond the channel's switch: `SmsPreference.NEVER`.
+    SMS = "sms"
+    #: An address on a channel, whoever has it: what the suppression list says.
+    ADDRESS = "address"
+
+
+class ConsentState(StrEnum):
+    """What was said of it."""
+
+    GIVEN = "given"
+    WITHDRAWN = "withdrawn"
+    #: Given, and to be confirmed by mail before it counts.
+    REQUESTED = "requested"
+
+
+class ConsentMeans(StrEnum):
+    """How we know."""
+
+    API = "api"
+    PREFERENCE_PAGE = "preference_page"
+    UNSUBSCRIBE_LINK = "unsubscribe_link"
+    COMPLAINT = "complaint"
+    STOP = "stop"
+    IMPORT = "import"
+    ADMIN = "admin"
+    DOUBLE_OPT_IN = "double_opt_in"
+    ERASURE = "erasure"
+
+
+class ConsentActor(StrEnum):
+    """Who told us."""
+
+    APPLICATION = "application"
+    STAFF = "staff"
+    PERSON = "person"
+    PROVIDER = "provider"
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Where a word about consent comes from: what makes an entry of the ledger a proof."""
+
+    means: ConsentMeans
+    actor: ConsentActor
+    #: Our number of the application or of the member of staff, or the provider account's name.
+    actor_id: str = ""
+    #: Which wording the person saw.
+    text_version: str = ""
+    #: When they saw and said it, if that was before we were told.
+    said_at: datetime | None = None
+    #: In clear on its way; kept sealed.
+    ip_address: str = ""
+    #: The message whose link was followed.
+    delivery_id: UUID | None = None
+    #: 32 hex digits of the W3C trace.
+    trace: str = ""
 
 
 class InactiveReason(StrEnum):
@@ -104,8 +179,10 @@ class QuietHours(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tr
     end: Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)")]
 
 
+#: Characters of a type's key in a person's preferences.
+LONGEST_TYPE_KEY = 100
 #: Key of a notification type as it may stand in a person's preferences, whether or not the type exists (yet).
-TypeKey = Annotated[str, Meta(min_length=1, max_length=100)]
+TypeKey = Annotated[str, Meta(min_length=1, max_length=LONGEST_TYPE_KEY)]
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
@@ -118,7 +195,8 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defa
     categories: dict[Category, dict[Channel, bool]] = {}
     types: dict[TypeKey, dict[Channel, bool]] = {}
     global_opt_out: bool = False
-    marketing_opt_in: bool = False
+    #: None: never said; then the installation's default counts (off, unless it says otherwise).
+    marketing_opt_in: bool | None = None
     channel_order: tuple[Channel, ...] = ()
     critical_channel: Channel | None = None
     sms_preference: SmsPreference = SmsPreference.DEFAULT
@@ -142,7 +220,7 @@ class RecipientRef(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     wrapped_key: bytes
 
 
-class ContactFact(msgspec.Struct, frozen=True, gc=False):
+class ContactFact(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """An e-mail address or phone number, sealed under the recipient's data key."""
 
     id: int
@@ -151,11 +229,11 @@ class ContactFact(msgspec.Struct, frozen=True, gc=False):
     index: bytes
     #: What may be shown of it.
     hint: str
-    #: False once it bounced, complained or proved invalid.
+    #: False once it bounced or proved invalid, or its owner sent a STOP.
     usable: bool
 
 
-class DeviceFact(msgspec.Struct, frozen=True, gc=False):
+class DeviceFact(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """An active device and its push token, sealed under the recipient's data key."""
 
     id: int
@@ -165,8 +243,8 @@ class DeviceFact(msgspec.Struct, frozen=True, gc=False):
     hint: str
 
 
-class RecipientFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """All that is decided upon for one recipient."""
+class RecipientFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
+    """All that is decided upon for one recipient. Packed without names: it is unpacked with every page."""
 
     id: int
     user_id: str
@@ -183,6 +261,8 @@ class RecipientFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     #: Channels whose address of this moment is on the suppression list.
     suppressed: frozenset[Channel]
     wrapped_key: bytes
+    #: Channels whose address of this moment is closed to marketing alone: its owner complained.
+    unwanted: frozenset[Channel] = frozenset()
 
 
 class DenyReason(StrEnum):
@@ -198,7 +278,7 @@ class DenyReason(StrEnum):
 
 
 class Ground(StrEnum):
-    """Which rule refused: finer than the reason code, for whoever asks why."""
+    """Which rule refused: finer than the reason code, for whoever asks why. In the order in which they speak."""
 
     ERASED = "erased"
     DELETED = "deleted"
@@ -206,8 +286,8 @@ class Ground(StrEnum):
     ADDRESS_SUPPRESSED = "address_suppressed"
     CHANNEL_OFF = "channel_off"
     SMS_NEVER = "sms_never"
-    CATEGORY_OFF = "category_off"
     TYPE_OFF = "type_off"
+    CATEGORY_OFF = "category_off"
     NO_MARKETING_CONSENT = "no_marketing_consent"
     NO_EMAIL = "no_email"
     NO_PHONE = "no_phone"
@@ -216,6 +296,9 @@ class Ground(StrEnum):
 
 class Allow(msgspec.Struct, frozen=True, gc=False):
     """It may go out on this channel."""
+
+    #: The first rule that objected, and was not heeded because the type is mandatory.
+    despite: Ground | None = None
 
 
 class Deny(msgspec.Struct, frozen=True, gc=False):

@@ -8,8 +8,9 @@ from datetime import datetime
 import msgspec
 
 from channels.vocabulary import Channel
-from preferences import store
+from preferences import audit, store
 from preferences.models import ContactPoint
+from preferences.store.consents import Entry
 from preferences.vocabulary import (
     ContactKind,
     DigestFrequency,
@@ -18,6 +19,9 @@ from preferences.vocabulary import (
     RecipientStatus,
     SmsPreference,
 )
+
+#: Entries of the ledger on a person's page; the API has them all.
+_LEDGER_SHOWN = 50
 
 
 class Contact(msgspec.Struct, frozen=True):
@@ -47,6 +51,12 @@ def contacts_of(recipient_id: int, revealed: Mapping[ContactKind, str]) -> list[
     entries = store.suppressions_of([bytes(point.index) for point in points])
     reasons = {(entry.index, entry.channel): entry.reason.value for entry in entries}
     return [_contact(point, reasons, revealed) for point in points]
+
+
+def ledger_of(user_id: str) -> list[Entry]:
+    """The newest entries of the consent ledger, the place they were written from left out."""
+    entries = audit.read_consents(user_id, before=None, limit=_LEDGER_SHOWN).entries
+    return [msgspec.structs.replace(one, ip_address=None) for one in entries]
 
 
 def _contact(

@@ -11,13 +11,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, reverse
 
-from channels.admin.desk import Desk, newest_first
+from channels.admin.desk import newest_first
 from channels.errors import BadAddress
 from channels.rules.addresses import normalise_email, normalise_phone
 from channels.rules.sealing import Unreadable
 from channels.vocabulary import Channel
 from preferences import store
-from preferences.admin.reading import Contact, contacts_of, sentences_of
+from preferences.admin.reading import Contact, contacts_of, ledger_of, sentences_of
+from preferences.admin.staff import by_staff
+from preferences.admin.suppressions import SuppressionPages
 from preferences.models import Device, Recipient
 from preferences.vocabulary import ContactKind, SuppressionReason
 
@@ -25,7 +27,7 @@ _CHANNEL_OF = {ContactKind.EMAIL: Channel.EMAIL, ContactKind.PHONE: Channel.SMS}
 
 
 @admin.register(Recipient)
-class RecipientDesk(Desk):
+class RecipientDesk(SuppressionPages):
     """People, as staff may see them."""
 
     heading = "Recipients"
@@ -33,6 +35,7 @@ class RecipientDesk(Desk):
     def pages(self) -> list[URLPattern]:
         """Search and actions. All are POST: an address belongs into no URL, and so into no access log."""
         return [
+            *super().pages(),
             self.post("find/", self.find_view, "find"),
             self.post("<int:key>/reveal/<str:kind>/", self.reveal_view, "reveal"),
             self.post("<int:key>/suppress/<str:kind>/", self.suppress_view, "suppress"),
@@ -84,6 +87,7 @@ class RecipientDesk(Desk):
             "devices": Device.objects.filter(recipient_id=recipient.pk).order_by("-active", "-last_seen_at")[:100],
             "sentences": sentences_of(facts),
             "preferences": facts.preferences,
+            "ledger": ledger_of(recipient.user_id),
             "may_reveal": request.user.has_perm("preferences.reveal_contact"),
             "may_suppress": request.user.has_perm("preferences.add_suppression"),
             "may_release": request.user.has_perm("preferences.delete_suppression"),
@@ -110,7 +114,7 @@ class RecipientDesk(Desk):
             raise PermissionDenied
         contact = self._contact(request, key, kind)
         with transaction.atomic():
-            store.suppress([contact.index], _CHANNEL_OF[contact.kind], SuppressionReason.MANUAL)
+            store.suppress([contact.index], _CHANNEL_OF[contact.kind], SuppressionReason.MANUAL, by_staff(request))
             self.note(request, key, f"recipient {key}", f"suppressed the {contact.kind.value}")
         messages.success(request, f"Nothing is sent to this {contact.kind.value} any more.")
         return redirect(_address_of(key))
@@ -121,7 +125,7 @@ class RecipientDesk(Desk):
             raise PermissionDenied
         contact = self._contact(request, key, kind)
         with transaction.atomic():
-            store.release([contact.index], _CHANNEL_OF[contact.kind])
+            store.release([contact.index], _CHANNEL_OF[contact.kind], by_staff(request))
             self.note(request, key, f"recipient {key}", f"released the {contact.kind.value}")
         messages.success(request, f"This {contact.kind.value} may be sent to again.")
         return redirect(_address_of(key))

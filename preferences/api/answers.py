@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from channels.vocabulary import Channel
+from preferences.conf import MARKETING_DEFAULT
 from preferences.vocabulary import DeviceRecord, Preferences
 
 _encode = msgspec.json.Encoder().encode
@@ -37,7 +38,11 @@ def json_answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | No
 
 def preferences_answer(preferences: Preferences) -> HttpResponse:
     """The whole document, defaults spelt out, with its version as ETag."""
-    document = msgspec.structs.asdict(preferences) | {"channels": _ALL_ON | preferences.channels}
+    wants = MARKETING_DEFAULT if preferences.marketing_opt_in is None else preferences.marketing_opt_in
+    document = msgspec.structs.asdict(preferences) | {
+        "channels": _ALL_ON | preferences.channels,
+        "marketing_opt_in": wants,
+    }
     return json_answer(document, headers={"ETag": f'"{preferences.version}"'})
 
 

@@ -12,9 +12,18 @@ from rest_framework.views import APIView
 from channels.rules.wire import decode
 from preferences import allow, register, upsert
 from preferences.api.answers import DeviceList, OnlyPage, if_match, json_answer, preferences_answer
+from preferences.api.origins import origin_of
 from preferences.errors import UnknownDevice, UnknownUser
 from preferences.rules.intake import bulk_bodies, invalid_id, is_id
-from preferences.rules.requests import BulkUsers, DeviceBody, DevicePatch, PreferencesPatch, UserBody, UserPatch
+from preferences.rules.requests import (
+    BulkUsers,
+    DeviceBody,
+    DevicePatch,
+    PreferencesBody,
+    PreferencesPatch,
+    UserBody,
+    UserPatch,
+)
 from preferences.upsert import UpsertResults
 from preferences.vocabulary import DeviceRecord, Preferences, UserRecord
 
@@ -94,7 +103,7 @@ class PreferencesView(_OfUser):
 
     scopes: ClassVar[dict[str, str]] = dict.fromkeys(("GET", "PUT", "PATCH"), _USERS)
     user_token_allowed = True
-    bodies: ClassVar[_Bodies] = {"PUT": Preferences, "PATCH": PreferencesPatch}
+    bodies: ClassVar[_Bodies] = {"PUT": PreferencesBody, "PATCH": PreferencesPatch}
     headers: ClassVar[dict[str, tuple[str, ...]]] = {"PUT": ("If-Match",), "PATCH": ("If-Match",)}  # type: ignore[misc, assignment]  # DRF's view has a `headers` of its own
     answers: ClassVar[_Answers] = {method: {200: Preferences} for method in ("GET", "PUT", "PATCH")}
     refusals: ClassVar[_Refusals] = {"GET": _UNKNOWN} | dict.fromkeys(("PUT", "PATCH"), _UNKNOWN | _ERASED | _STALE)
@@ -105,13 +114,15 @@ class PreferencesView(_OfUser):
 
     def put(self, request: Request, user_id: str) -> HttpResponse:
         """Replace the document; with `If-Match` only the version that was read."""
-        wanted = decode(request.body, Preferences)
-        return preferences_answer(allow.put_preferences(user_id, wanted, if_match(request)))
+        body = decode(request.body, PreferencesBody)
+        origin = origin_of(request, body.evidence)
+        return preferences_answer(allow.put_preferences(user_id, body.document(), if_match(request), origin))
 
     def patch(self, request: Request, user_id: str) -> HttpResponse:
         """Change some of it (RFC 7396); with `If-Match` only of the version that was read."""
         patch = decode(request.body, PreferencesPatch)
-        return preferences_answer(allow.patch_preferences(user_id, patch, if_match(request)))
+        origin = origin_of(request, patch.evidence)
+        return preferences_answer(allow.patch_preferences(user_id, patch, if_match(request), origin))
 
 
 class DevicesView(_OfUser):

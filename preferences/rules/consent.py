@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from channels.vocabulary import Channel
 from preferences.vocabulary import Category, Ground, Preferences, SmsPreference
 
@@ -27,3 +29,12 @@ def objection(preferences: Preferences, channel: Channel, type_key: str, categor
 
 def _says_no(settings: dict[Channel, bool] | None, channel: Channel) -> bool:
     return settings is not None and settings.get(channel) is False
+
+
+def without(preferences: Preferences, channel: Channel, *, category: Category, type_key: str = "") -> Preferences:
+    """The document with a "no" to a category on a channel, or to one type where one is named."""
+    if type_key:
+        types = {**preferences.types, type_key: {**preferences.types.get(type_key, {}), channel: False}}
+        return msgspec.structs.replace(preferences, types=types)
+    chosen = {**preferences.categories.get(category, {}), channel: False}
+    return msgspec.structs.replace(preferences, categories={**preferences.categories, category: chosen})

@@ -13,16 +13,17 @@ from msgspec import UNSET, UnsetType
 from channels.errors import BadAddress
 from channels.rules.addresses import normalise_email, normalise_phone, normalise_token
 from channels.rules.wire import decode
-from channels.vocabulary import Platform
+from channels.vocabulary import Channel, Platform
 from preferences.errors import InvalidField, invalid
 from preferences.policy import MAX_ATTRIBUTES_BYTES, MAX_ATTRIBUTES_DEPTH, MAX_TYPE_SETTINGS
 from preferences.rules.merging import merge
 from preferences.rules.places import canonical_country, canonical_locale, is_zone
 from preferences.rules.requests import BulkBody, PreferencesPatch, UserBody, UserPatch
-from preferences.vocabulary import ID_PATTERN, Preferences, Profile, ProfileChange, QuietHours
+from preferences.vocabulary import ID_PATTERN, TOPIC_PATTERN, Preferences, Profile, ProfileChange, QuietHours
 
 _Empty = TypeVar("_Empty", None, str)
 _ID = re.compile(ID_PATTERN)
+_TOPIC = re.compile(TOPIC_PATTERN)
 _encode = msgspec.json.Encoder().encode
 _bulk = msgspec.json.Decoder(BulkBody).decode
 
@@ -35,6 +36,16 @@ def is_id(text: str) -> bool:
 def invalid_id(name: str) -> InvalidField:
     """The refusal of an id in a path; `name` is the path's parameter."""
     return invalid(name, "An id has 1 to 128 visible ASCII characters, none of them a slash.")
+
+
+def is_topic(text: str) -> bool:
+    """Whether a topic may bear this key."""
+    return _TOPIC.match(text) is not None
+
+
+def invalid_topic() -> InvalidField:
+    """The refusal of a key in a path."""
+    return invalid("key", "A topic's key has 1 to 200 visible ASCII characters, none of them a slash.")
 
 
 def bulk_bodies(body: bytes) -> list[bytes]:
@@ -99,6 +110,7 @@ def checked_preferences(wanted: Preferences) -> Preferences:
 def merged_preferences(present: Preferences, patch: PreferencesPatch) -> Preferences:
     """The document after a merge patch; raises `InvalidField`."""
     document = merge(msgspec.to_builtins(present), msgspec.to_builtins(patch))
+    document.pop("evidence", None)
     _check_window(document.get("quiet_hours"))
     return checked_preferences(msgspec.convert(document, Preferences))
 
@@ -109,6 +121,14 @@ def normalised_token(platform: Platform, token: str | Mapping[str, Any], pointer
         return normalise_token(platform, token)
     except BadAddress as fault:
         raise InvalidField(pointer, f"invalid_{pointer[1:]}", _sentence(fault.cure)) from None
+
+
+def address_on(channel: Channel, address: str) -> str:
+    """An address as it is kept; raises `InvalidField`."""
+    try:
+        return normalise_email(address) if channel is Channel.EMAIL else normalise_phone(address)
+    except BadAddress as fault:
+        raise InvalidField("/address", fault.code, _sentence(fault.cure)) from None
 
 
 def _loose_users(body: bytes) -> list[bytes] | None:

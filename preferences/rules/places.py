@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 #: ISO 639-1, the two-letter languages. Of three-letter ones only the form is checked: there are thousands.
@@ -22,11 +22,21 @@ _LOCALE = re.compile(
     r"(?P<variants>(?:-(?:[A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*)\Z"
 )
 _MAX_LOCALE = 35
+#: Tags whose spelling is remembered: people share a few.
+_KNOWN_LOCALES = 1_000
 
 
 def is_zone(name: str) -> bool:
     """Whether this is the name of an IANA time zone."""
     return name in _zones()
+
+
+@cache
+def zones_to_choose() -> tuple[str, ...]:
+    """The zones of the world's countries by one name each, and UTC: what a list offers, in its order."""
+    table = resources.files("tzdata.zoneinfo").joinpath("zone.tab").read_text("utf-8")
+    named = {line.split("\t")[2] for line in table.splitlines() if line and not line.startswith("#")}
+    return (*sorted(named & _zones()), "UTC")
 
 
 def canonical_country(code: str) -> str | None:
@@ -35,6 +45,7 @@ def canonical_country(code: str) -> str | None:
     return capital if capital in _countries() else None
 
 
+@lru_cache(_KNOWN_LOCALES)
 def canonical_locale(tag: str) -> str | None:
     """The BCP 47 tag in its usual capitals (`pt-BR`, `zh-Hant-TW`), or None when it is none."""
     parts = _LOCALE.match(tag) if len(tag) <= _MAX_LOCALE else None

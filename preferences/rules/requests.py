@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from channels.vocabulary import Channel, Platform
-from preferences.vocabulary import Category, DeviceId, DigestFrequency, SmsPreference, TypeKey, UserId
+from preferences.policy import MAX_SUBSCRIBERS
+from preferences.vocabulary import (
+    Category,
+    DeviceId,
+    DigestFrequency,
+    Preferences,
+    SmsPreference,
+    SuppressionReason,
+    TypeKey,
+    UserId,
+)
 
 _AppVersion = Annotated[str, Meta(max_length=64)]
 #: Longer than any locale, zone, e-mail address (254) or phone number.
@@ -79,6 +90,30 @@ class PreferencesPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     digest_frequency: DigestFrequency | UnsetType | None = UNSET
     #: Read-only; taken and ignored, so that what was read may be sent back. `If-Match` is what locks.
     version: int | UnsetType | None = UNSET
+    evidence: Evidence | UnsetType | None = UNSET
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What proves a word about consent, as far as the caller knows it; kept in the ledger, not in the document."""
+
+    #: How the caller learnt of it.
+    means: Literal["api", "import", "preference_page"] = "api"
+    #: Which wording the person saw.
+    text_version: Annotated[str, Meta(max_length=100)] = ""
+    #: When they said it, where that is not now.
+    said_at: Annotated[datetime, Meta(tz=True)] | None = None
+    #: From where they said it.
+    ip_address: Annotated[str, Meta(max_length=45, pattern=r"^[0-9A-Fa-f:.]*$(?!\n)")] = ""
+
+
+class PreferencesBody(Preferences, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The preferences to put, and the proof of them."""
+
+    evidence: Evidence | None = None
+
+    def document(self) -> Preferences:
+        """The preferences alone."""
+        return Preferences(**{name: getattr(self, name) for name in Preferences.__struct_fields__})
 
 
 class DeviceBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,3 +135,34 @@ class DevicePatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     app_version: _AppVersion | UnsetType = UNSET
     #: The token that `token` replaces.
     old_token: str | dict[str, Any] | UnsetType = UNSET
+
+
+class SuppressionQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which entries of the suppression list are wanted."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    cursor: Annotated[str, Meta(max_length=64)] = ""
+    channel: Channel | None = None
+    reason: SuppressionReason | None = None
+
+
+class SuppressedAddress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An address to close, or to open again: in clear, or by the hash that the list shows."""
+
+    channel: Literal["email", "sms"]
+    address: _Short = ""
+    address_hash: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?$(?!\n)")] = ""
+
+
+class TopicQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which topics are wanted."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    cursor: Annotated[str, Meta(max_length=400)] = ""
+
+
+class SubscribersBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who joins a topic, and who leaves it."""
+
+    add: Annotated[list[UserId], Meta(max_length=MAX_SUBSCRIBERS)] = []
+    remove: Annotated[list[UserId], Meta(max_length=MAX_SUBSCRIBERS)] = []

@@ -2,7 +2,7 @@
 
 1. erased, 2. deleted: always.
 3. global opt-out: unless the type is mandatory.
-4. the address is suppressed, or was found unusable: always.
+4. the address is suppressed, or was found unusable: always; one whose owner complained, for marketing.
 5. what the person said of the channel, the type and the category: see `rules.consent`; a mandatory type only heeds
    it while another channel carries the notification.
 6. no address, no device.
@@ -44,6 +44,7 @@ _REASONS = {
 }
 #: Verdicts are values without a recipient: made once, since a page asks for hundreds.
 _ALLOW = Allow()
+_DESPITE = {ground: Allow(ground) for ground in _REASONS}
 _DENY = {ground: Deny(reason, ground) for ground, reason in _REASONS.items()}
 
 
@@ -66,16 +67,19 @@ def verdict(
     Left empty, a mandatory type heeds no preference.
     """
     binding = mandatory and category is not Category.MARKETING
+    overruled = Ground.GLOBAL_OPT_OUT if binding and facts.preferences.global_opt_out else None
     ground = (
         _gone(facts)
         or (Ground.GLOBAL_OPT_OUT if facts.preferences.global_opt_out and not binding else None)
-        or _suppressed(facts, channel)
+        or _suppressed(facts, channel, category)
         or objection(facts.preferences, channel, type_key, category)
     )
     if ground in _CHOICES and binding and not _carried(facts, channel, type_key, category, among):
-        ground = None
+        ground, overruled = None, overruled or ground
     ground = ground or _unreachable(facts, channel)
-    return _ALLOW if ground is None else _DENY[ground]
+    if ground is not None:
+        return _DENY[ground]
+    return _ALLOW if overruled is None else _DESPITE[overruled]
 
 
 def _carried(
@@ -85,7 +89,7 @@ def _carried(
     return any(
         not (
             objection(facts.preferences, other, type_key, category)
-            or _suppressed(facts, other)
+            or _suppressed(facts, other, category)
             or _unreachable(facts, other)
         )
         for other in among
@@ -99,8 +103,9 @@ def _gone(facts: RecipientFacts) -> Ground | None:
     return Ground.ERASED if facts.status is RecipientStatus.ERASED else Ground.DELETED
 
 
-def _suppressed(facts: RecipientFacts, channel: Channel) -> Ground | None:
-    unusable = channel in facts.suppressed or _is_unusable(facts, channel)
+def _suppressed(facts: RecipientFacts, channel: Channel, category: Category) -> Ground | None:
+    closed = facts.suppressed | facts.unwanted if category is Category.MARKETING else facts.suppressed
+    unusable = channel in closed or _is_unusable(facts, channel)
     return Ground.ADDRESS_SUPPRESSED if unusable else None
 
 

@@ -1,37 +1,27 @@
-"""Addresses of recipients: sealed when written, opened when sent to, found by keyed hash, suppressed."""
+"""Addresses of recipients: sealed when written, opened when sent to, found by keyed hash."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
-from django.db import connection, transaction
+from django.db import connection
 
-from channels.rules.addresses import comparable_email, email_hint, phone_hint
+from channels.errors import BadAddress
+from channels.rules.addresses import comparable_email, email_hint, normalise_email, normalise_phone, phone_hint
 from channels.rules.sealing import Unreadable, blind_index, seal, unseal
 from channels.vocabulary import Channel
 from preferences.conf import HASH_KEY, KEYRING
 from preferences.vocabulary import (
     ContactFact,
     ContactKind,
-    ContactStatus,
     DeviceFact,
     RecipientFacts,
-    SuppressionReason,
 )
 
 _CONTACT_PLACE = b"contact_point.sealed:"
 _DEVICE_PLACE = b"device.sealed:"
 _KEY_PLACE = b"recipient.data_key:"
-
-#: What a suppression says of the address itself; an operator's says nothing.
-_STATUS_AFTER = {
-    SuppressionReason.HARD_BOUNCE: ContactStatus.BOUNCED,
-    SuppressionReason.COMPLAINT: ContactStatus.COMPLAINED,
-    SuppressionReason.UNSUBSCRIBE: ContactStatus.UNSUBSCRIBED,
-    SuppressionReason.INVALID: ContactStatus.INVALID,
-}
-_KIND_ON = {Channel.EMAIL: ContactKind.EMAIL, Channel.SMS: ContactKind.PHONE}
 
 
 class SealedAddress(msgspec.Struct, frozen=True, gc=False):
@@ -40,14 +30,6 @@ class SealedAddress(msgspec.Struct, frozen=True, gc=False):
     sealed: bytes
     index: bytes
     hint: str
-
-
-class Suppressed(msgspec.Struct, frozen=True, gc=False):
-    """An entry of the suppression list."""
-
-    index: bytes
-    channel: Channel
-    reason: SuppressionReason
 
 
 def data_key(wrapped: bytes, recipient_id: int) -> bytes:
@@ -92,6 +74,20 @@ def index_of_token(token: str) -> bytes:
     return blind_index(HASH_KEY, "token", token)
 
 
+def index_on(channel: Channel, address: str) -> bytes:
+    """The blind index of an address as somebody else wrote it; empty where it is none that the channel carries."""
+    try:
+        match channel:
+            case Channel.EMAIL:
+                return index_of(ContactKind.EMAIL, normalise_email(address))
+            case Channel.SMS:
+                return index_of(ContactKind.PHONE, normalise_phone(address))
+            case _:
+                return b""
+    except BadAddress:
+        return b""
+
+
 def seal_contact(kind: ContactKind, address: str, key: bytes) -> SealedAddress:
     """A normalised address, ready for its row."""
     index = index_of(kind, address)
@@ -104,6 +100,18 @@ def seal_token(token: str, index: bytes, hint: str, key: bytes) -> SealedAddress
     return SealedAddress(seal(key, token.encode(), _DEVICE_PLACE + index), index, hint)
 
 
+def owners_of(indexes: Sequence[bytes]) -> dict[bytes, list[int]]:
+    """The recipients who have each of these addresses or numbers."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT index, recipient_id FROM preferences_contact_point WHERE index = ANY(%s)", (list(indexes),)
+        )
+        found: dict[bytes, list[int]] = {}
+        for index, recipient_id in cursor.fetchall():
+            found.setdefault(bytes(index), []).append(recipient_id)
+    return found
+
+
 def find_by_address(index: bytes) -> list[int]:
     """Ids of the recipients who have this address or an active device with this token; erased ones have none."""
     with connection.cursor() as cursor:
@@ -114,54 +122,3 @@ def find_by_address(index: bytes) -> list[int]:
             (index, index),
         )
         return [row[0] for row in cursor.fetchall()]
-
-
-def suppress(indexes: Iterable[bytes], channel: Channel, reason: SuppressionReason | str) -> int:
-    """Send nothing to these addresses on this channel any more, whoever has them; the number of new entries.
-
-    The first reason stands. An entry outlives the recipient, so that an address imported again stays suppressed.
-    """
-    chosen, reason = sorted(set(indexes)), SuppressionReason(reason)
-    if not chosen:
-        return 0
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            """INSERT INTO preferences_suppression (index, channel, reason, created_at)
-               SELECT unnest(%s::bytea[]), %s, %s, now() ON CONFLICT DO NOTHING""",
-            (chosen, channel.value, reason.value),
-        )
-        added: int = cursor.rowcount
-        if channel in _KIND_ON and reason in _STATUS_AFTER:
-            cursor.execute(
-                """UPDATE preferences_contact_point SET status = %s, updated_at = now()
-                   WHERE index = ANY(%s) AND kind = %s AND status = 'active'""",
-                (_STATUS_AFTER[reason].value, chosen, _KIND_ON[channel].value),
-            )
-    return added
-
-
-def release(indexes: Iterable[bytes], channel: Channel) -> int:
-    """Take addresses off the suppression list of a channel; the number of entries that were there."""
-    chosen = sorted(set(indexes))
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM preferences_suppression WHERE index = ANY(%s) AND channel = %s", (chosen, channel.value)
-        )
-        removed: int = cursor.rowcount
-        if channel in _KIND_ON:
-            cursor.execute(
-                """UPDATE preferences_contact_point SET status = 'active', updated_at = now()
-                   WHERE index = ANY(%s) AND kind = %s AND status <> 'active'""",
-                (chosen, _KIND_ON[channel].value),
-            )
-    return removed
-
-
-def suppressions_of(indexes: Sequence[bytes]) -> list[Suppressed]:
-    """The entries that concern these addresses, on any channel."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT index, channel, reason FROM preferences_suppression WHERE index = ANY(%s) ORDER BY index, channel",
-            (list(indexes),),
-        )
-        return [Suppressed(index, Channel(word), SuppressionReason(why)) for index, word, why in cursor.fetchall()]

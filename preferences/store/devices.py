@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +10,9 @@ import msgspec
 from django.db import connection
 
 from channels.vocabulary import Platform
-from preferences.store.contacts import SealedAddress
-from preferences.vocabulary import DeviceRecord, InactiveReason
+from preferences.store.changes import changed
+from preferences.store.contacts import SealedAddress, address_of, data_key
+from preferences.vocabulary import DeviceFact, DeviceRecord, InactiveReason, RecipientRef
 
 _SIGNED_64 = 8
 
@@ -41,6 +42,20 @@ class KnownDevice(msgspec.Struct, frozen=True, gc=False):
     def is_listed(self) -> bool:
         """Whether its owner still knows it: moved and removed ones are as good as gone."""
         return self.inactive_reason not in (InactiveReason.MOVED, InactiveReason.REMOVED)
+
+
+class HeldDevice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """All that is stored of one device, in clear: for its owner's copy alone. Never logged."""
+
+    device_id: str
+    platform: Platform
+    #: Of a browser, its PushSubscription object as JSON.
+    token: str
+    app_version: str
+    active: bool
+    inactive_reason: str
+    registered_at: datetime
+    last_seen_at: datetime
 
 
 class Crowd(msgspec.Struct, frozen=True, gc=False):
@@ -97,9 +112,11 @@ def take_token(index: bytes, platform: Platform, recipient_id: int, device_id: s
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (int.from_bytes(index[:_SIGNED_64], "big", signed=True),))
         cursor.execute(
             """UPDATE preferences_device SET active = false, inactive_reason = 'moved'
-               WHERE platform = %s AND index = %s AND active AND (recipient_id, device_id) <> (%s, %s)""",
+               WHERE platform = %s AND index = %s AND active AND (recipient_id, device_id) <> (%s, %s)
+               RETURNING recipient_id""",
             (platform.value, index, recipient_id, device_id),
         )
+        changed(row[0] for row in cursor.fetchall())
 
 
 def retire_token(index: bytes, recipient_id: int, device_id: str) -> None:
@@ -110,6 +127,7 @@ def retire_token(index: bytes, recipient_id: int, device_id: str) -> None:
                WHERE recipient_id = %s AND index = %s AND active AND device_id <> %s""",
             (recipient_id, index, device_id),
         )
+    changed([recipient_id])
 
 
 def put_device(
@@ -131,6 +149,7 @@ def put_device(
                 now,
             ),
         )
+    changed([recipient_id])
 
 
 def touch_device(recipient_id: int, device_id: str, app_version: str, *, now: datetime) -> None:
@@ -151,7 +170,9 @@ def remove_device(recipient_id: int, device_id: str) -> bool:
                WHERE recipient_id = %s AND device_id = %s AND inactive_reason NOT IN ('moved', 'removed')""",
             (recipient_id, device_id),
         )
-        return bool(cursor.rowcount)
+        was_there = bool(cursor.rowcount)
+    changed([recipient_id])
+    return was_there
 
 
 def trim_devices(recipient_id: int, keep: int) -> None:
@@ -166,22 +187,25 @@ def trim_devices(recipient_id: int, keep: int) -> None:
         )
 
 
-def deactivate_devices(
-    device_ids: Sequence[int], reason: InactiveReason | str, registered_before: datetime | None = None
-) -> list[int]:
-    """Send nothing to these devices any more; the ids of those that were active until now.
+def deactivate_rejected(known_dead_since: Mapping[int, datetime]) -> list[int]:
+    """Send nothing to devices whose tokens a provider calls dead; the ids of those that were active until now.
 
-    `registered_before` is when the token was known to be dead, at the latest when the request to the provider
-    started: a device that registered again since then has proved the verdict out of date.
+    The instants are when each token was known to be dead, at the latest when the request to the provider started: a
+    device that registered again since then has proved the verdict out of date.
     """
+    if not known_dead_since:
+        return []
+    ids = sorted(known_dead_since)
     with connection.cursor() as cursor:
         cursor.execute(
-            """UPDATE preferences_device SET active = false, inactive_reason = %s
-               WHERE id = ANY(%s) AND active AND (%s::timestamptz IS NULL OR registered_at < %s)
-               RETURNING id""",
-            (InactiveReason(reason).value, sorted(set(device_ids)), registered_before, registered_before),
+            """UPDATE preferences_device d SET active = false, inactive_reason = %s
+               FROM unnest(%s::bigint[], %s::timestamptz[]) AS v(id, since)
+               WHERE d.id = v.id AND d.active AND d.registered_at < v.since RETURNING d.id, d.recipient_id""",
+            (InactiveReason.REJECTED.value, ids, [known_dead_since[one] for one in ids]),
         )
-        return [row[0] for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    changed(row[1] for row in rows)
+    return [row[0] for row in rows]
 
 
 def deactivate_stale(unseen_since: datetime, limit: int) -> int:
@@ -189,10 +213,13 @@ def deactivate_stale(unseen_since: datetime, limit: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             """UPDATE preferences_device SET active = false, inactive_reason = 'stale'
-               WHERE id IN (SELECT id FROM preferences_device WHERE active AND last_seen_at < %s LIMIT %s)""",
+               WHERE id IN (SELECT id FROM preferences_device WHERE active AND last_seen_at < %s LIMIT %s)
+               RETURNING recipient_id""",
             (unseen_since, limit),
         )
-        return int(cursor.rowcount)
+        owners = [row[0] for row in cursor.fetchall()]
+    changed(owners)
+    return len(owners)
 
 
 def delete_inactive(unseen_since: datetime, limit: int) -> int:
@@ -204,6 +231,34 @@ def delete_inactive(unseen_since: datetime, limit: int) -> int:
             (unseen_since, limit),
         )
         return int(cursor.rowcount)
+
+
+def held_devices(recipient: RecipientRef) -> list[HeldDevice]:
+    """Every row of a recipient's devices with its token in clear; none once their key is destroyed."""
+    if not recipient.wrapped_key:
+        return []
+    key = data_key(recipient.wrapped_key, recipient.id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT device_id, platform, app_version, active, inactive_reason, registered_at, last_seen_at,
+                   id, sealed, index, hint
+               FROM preferences_device WHERE recipient_id = %s ORDER BY id""",
+            (recipient.id,),
+        )
+        rows = cursor.fetchall()
+    return [
+        HeldDevice(
+            device_id=row[0],
+            platform=Platform(row[1]),
+            app_version=row[2],
+            active=row[3],
+            inactive_reason=row[4],
+            registered_at=row[5],
+            last_seen_at=row[6],
+            token=address_of(DeviceFact(row[7], Platform(row[1]), row[8], row[9], row[10]), key),
+        )
+        for row in rows
+    ]
 
 
 def _record(row: tuple[Any, ...]) -> DeviceRecord:

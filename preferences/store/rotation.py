@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.db import connection, transaction
 
 from channels.rules.sealing import Keyring, Unreadable
+from preferences.store.changes import changed
 from preferences.store.contacts import key_place
 
 
@@ -39,6 +40,7 @@ def rewrap_page(keyring: Keyring, after: int, limit: int) -> Rewrapped:
                FROM unnest(%s::bigint[], %s::bytea[]) AS new(id, data_key) WHERE r.id = new.id""",
             (list(moved), list(moved.values())),
         )
+        changed(moved)
     return Rewrapped(rows[-1][0], len(moved), unreadable)
 
 

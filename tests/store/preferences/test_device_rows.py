@@ -17,6 +17,7 @@ from preferences.vocabulary import InactiveReason, Profile, RecipientRef
 
 MakePerson = Callable[..., RecipientRef]
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=1)
 
 
 def give(user_id: str, device_id: str, token: str, now: datetime = NOW) -> None:
@@ -33,8 +34,8 @@ def test_a_dead_token_stops_its_device_and_says_why(make_person: MakePerson) -> 
     give("u_alice", "d1", "token-1")
     give("u_alice", "d2", "token-2")
     first, second = active(ref)
-    assert store.deactivate_devices([first], InactiveReason.REJECTED) == [first]
-    assert store.deactivate_devices([first], "provider_rejected_token") == []
+    assert store.deactivate_rejected({first: LATER}) == [first]
+    assert store.deactivate_rejected({first: LATER}) == []
     assert active(ref) == [second]
     assert [(one.active, one.inactive_reason) for one in devices.list_devices(ref.id)] == [
         (False, InactiveReason.REJECTED),
@@ -46,10 +47,9 @@ def test_a_verdict_older_than_the_registration_is_out_of_date(make_person: MakeP
     ref = make_person()
     give("u_alice", "d1", "token-1")
     (device,) = active(ref)
-    assert store.deactivate_devices([device], InactiveReason.REJECTED, registered_before=NOW) == []
+    assert store.deactivate_rejected({device: NOW}) == []
     assert active(ref) == [device]
-    later = NOW + timedelta(seconds=1)
-    assert store.deactivate_devices([device], InactiveReason.REJECTED, registered_before=later) == [device]
+    assert store.deactivate_rejected({device: LATER}) == [device]
 
 
 def test_the_database_refuses_a_second_active_owner_of_a_token(make_person: MakePerson) -> None:
@@ -84,7 +84,7 @@ def test_rows_of_inactive_devices_do_not_grow_without_end(make_person: MakePerso
     for number in range(8):
         give("u_alice", f"d{number}", f"token-{number}", NOW + timedelta(seconds=number))
     devices.remove_device(ref.id, "d0")
-    store.deactivate_devices(active(ref)[:3], InactiveReason.REJECTED)
+    store.deactivate_rejected(dict.fromkeys(active(ref)[:3], NOW + timedelta(minutes=1)))
     devices.trim_devices(ref.id, keep=5)
     assert [one.device_id for one in devices.list_devices(ref.id)] == ["d3", "d4", "d5", "d6", "d7"]
 

@@ -14,6 +14,7 @@ from preferences.errors import VersionConflict
 from preferences.rules.requests import PreferencesPatch
 from preferences.store import documents
 from preferences.vocabulary import Preferences, Profile, RecipientRef
+from tests.factories import BY_APP
 
 
 @pytest.mark.django_db(transaction=True)
@@ -23,7 +24,7 @@ def test_changes_made_at_once_are_all_kept(make_profile: Callable[..., Profile])
     def switch_off(number: int) -> int:
         try:
             patch = PreferencesPatch(types={f"T{number}": {Channel.EMAIL: False}})
-            return allow.patch_preferences("u_alice", patch, lambda _: True).version
+            return allow.patch_preferences("u_alice", patch, lambda _: True, BY_APP).version
         finally:
             connections.close_all()
 
@@ -40,7 +41,7 @@ def test_of_writers_who_read_the_same_version_one_wins(make_profile: Callable[..
     def claim(number: int) -> bool:
         try:
             wanted = Preferences(types={f"T{number}": {Channel.EMAIL: False}})
-            allow.put_preferences("u_alice", wanted, lambda version: version == 0)
+            allow.put_preferences("u_alice", wanted, lambda version: version == 0, BY_APP)
         except VersionConflict:
             return False
         else:
@@ -55,12 +56,12 @@ def test_of_writers_who_read_the_same_version_one_wins(make_profile: Callable[..
 
 def test_the_version_in_the_column_is_the_one_in_the_document(make_person: Callable[..., RecipientRef]) -> None:
     ref = make_person()
-    documents.save_preferences(ref.id, Preferences(version=1))
+    documents.save_preferences(ref, Preferences(), Preferences(version=1), BY_APP)
     with pytest.raises(IntegrityError, match="preference_version_counts"), connection.cursor() as cursor:
         cursor.execute("UPDATE preferences_preference SET version = 2")
 
 
 def test_a_no_is_in_the_facts_as_soon_as_it_is_said(make_person: Callable[..., RecipientRef]) -> None:
     ref = make_person()
-    allow.patch_preferences("u_alice", PreferencesPatch(global_opt_out=True), lambda _: True)
+    allow.patch_preferences("u_alice", PreferencesPatch(global_opt_out=True), lambda _: True, BY_APP)
     assert store.facts_for([ref.id])[ref.id].preferences.global_opt_out

@@ -12,6 +12,7 @@ from channels.vocabulary import Channel, Platform
 from preferences import store
 from preferences.store import contacts, devices, documents
 from preferences.vocabulary import ContactKind, Preferences, Profile, RecipientRef, RecipientStatus, SuppressionReason
+from tests.factories import BY_APP
 
 MakePerson = Callable[..., RecipientRef]
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -54,7 +55,7 @@ def test_facts_hold_all_that_is_decided_upon(make_person: MakePerson) -> None:
     )
     give_device(ref, "d1")
     said = Preferences(marketing_opt_in=True, channels={Channel.SMS: False}, version=1)
-    documents.save_preferences(ref.id, said)
+    documents.save_preferences(ref, Preferences(), said, BY_APP)
     facts = store.facts_for([ref.id])[ref.id]
     assert (facts.user_id, facts.status, facts.preferences) == ("u_alice", RecipientStatus.ACTIVE, said)
     assert (facts.locale, facts.timezone, facts.country_code) == ("en-GB", "Europe/London", "GB")
@@ -97,20 +98,34 @@ def test_a_suppressed_address_shuts_its_own_channel_only(make_person: MakePerson
     ref = make_person(email="alice@example.com", phone="+15559876543")
     other = make_person("u_bob", email="bob@example.com")
     index = store.index_of(ContactKind.EMAIL, "alice@example.com")
-    assert store.suppress([index], Channel.EMAIL, SuppressionReason.COMPLAINT) == 1
+    assert store.suppress([index], Channel.EMAIL, SuppressionReason.HARD_BOUNCE) == 1
     assert store.suppress([index], Channel.EMAIL, SuppressionReason.MANUAL) == 0
     facts = store.facts_for([ref.id, other.id])
     assert facts[ref.id].suppressed == {Channel.EMAIL}
     assert facts[other.id].suppressed == frozenset()
-    assert [one.reason for one in store.suppressions_of([index])] == [SuppressionReason.COMPLAINT]
+    assert [one.reason for one in store.suppressions_of([index])] == [SuppressionReason.HARD_BOUNCE]
+
+
+def test_a_complaint_shuts_an_address_to_marketing_alone_until_it_bounces(make_person: MakePerson) -> None:
+    ref = make_person(email="alice@example.com")
+    index = store.index_of(ContactKind.EMAIL, "alice@example.com")
+    store.suppress([index], Channel.EMAIL, SuppressionReason.COMPLAINT)
+    facts = store.facts_for([ref.id])[ref.id]
+    assert (facts.suppressed, facts.unwanted) == (frozenset(), {Channel.EMAIL})
+    assert facts.email is not None
+    assert facts.email.usable
+    assert store.suppress([index], Channel.EMAIL, SuppressionReason.HARD_BOUNCE) == 1
+    facts = store.facts_for([ref.id])[ref.id]
+    assert (facts.suppressed, facts.unwanted) == ({Channel.EMAIL}, frozenset())
+    assert store.suppress([index], Channel.EMAIL, SuppressionReason.COMPLAINT) == 0
 
 
 def test_a_released_address_is_used_again(make_person: MakePerson) -> None:
     ref = make_person(phone="+15559876543")
     index = store.index_of(ContactKind.PHONE, "+15559876543")
     store.suppress([index], Channel.SMS, SuppressionReason.INVALID)
-    assert store.release([index], Channel.SMS) == 1
-    assert store.release([index], Channel.SMS) == 0
+    assert store.release([index], Channel.SMS, BY_APP) == 1
+    assert store.release([index], Channel.SMS, BY_APP) == 0
     facts = store.facts_for([ref.id])[ref.id]
     assert facts.suppressed == frozenset()
     assert facts.phone is not None
@@ -120,6 +135,6 @@ def test_a_released_address_is_used_again(make_person: MakePerson) -> None:
 def test_an_address_stays_suppressed_for_the_next_person_who_has_it(make_person: MakePerson) -> None:
     make_person("u_old", email="alice@example.com")
     index = store.index_of(ContactKind.EMAIL, "alice@example.com")
-    store.suppress([index], Channel.EMAIL, SuppressionReason.UNSUBSCRIBE)
+    store.suppress([index], Channel.EMAIL, SuppressionReason.HARD_BOUNCE)
     ref = make_person("u_new", email="Alice@example.com")
     assert store.facts_for([ref.id])[ref.id].suppressed == {Channel.EMAIL}

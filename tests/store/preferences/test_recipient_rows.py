@@ -162,3 +162,53 @@ def test_pages_with_the_same_people_in_another_order_do_not_deadlock(make_profil
         written = list(pool.map(put, [names, names[::-1]] * 6))
     assert written == [100] * 12
     assert execute("SELECT count(*) FROM preferences_recipient") == [(100,)]
+
+
+def test_a_merge_changes_what_is_given_and_leaves_the_rest(make_person: MakePerson, make_profile: MakeProfile) -> None:
+    make_person(email="alice@example.com", locale="en-GB", attributes='{"plan": "gold", "age": 30}')
+    done = store.merge_page(
+        {
+            "u_alice": make_profile(phone="+15559876543", attributes='{"age": 31}'),
+            "u_bob": make_profile(email="bob@example.com"),
+        }
+    )
+    assert done == recipients.Merged(frozenset({"u_bob"}), frozenset({"u_alice"}), frozenset())
+    record = records.record_of("u_alice")
+    assert record is not None
+    assert (record.email, record.phone, record.locale) == ("alice@example.com", "+15559876543", "en-GB")
+    assert record.attributes == {"plan": "gold", "age": 31}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("count", [1, 300])
+def test_a_page_is_merged_in_five_statements(count: int, make_profile: MakeProfile, count_statements: Counting) -> None:
+    page = {f"u{n}": make_profile(email=f"u{n}@example.com", attributes='{"a": 1}') for n in range(count)}
+    with count_statements() as created:
+        store.merge_page(page)
+    with count_statements() as merged:
+        assert store.merge_page(page).updated == frozenset(page)
+    assert (len(created), len(merged)) == (4, 3)
+
+
+def test_a_merge_leaves_a_deleted_recipient_deleted_and_an_erased_one_alone(
+    make_person: MakePerson, make_profile: MakeProfile
+) -> None:
+    make_person()
+    erase(make_person("u_gone"))
+    recipients.mark_deleted("u_alice")
+    profile = make_profile(email="back@example.com")
+    done = store.merge_page({"u_alice": profile, "u_gone": profile})
+    assert (done.created, done.updated) == (frozenset(), {"u_alice"})
+    assert store.resolve(["u_alice"])["u_alice"].status is RecipientStatus.DELETED
+
+
+def test_a_merge_that_would_make_attributes_too_long_changes_nothing(
+    make_person: MakePerson, make_profile: MakeProfile
+) -> None:
+    make_person(attributes=f'{{"a": "{"x" * 9_000}"}}')
+    done = store.merge_page({"u_alice": make_profile(locale="de", attributes=f'{{"b": "{"y" * 9_000}"}}')})
+    assert done.too_long == {"u_alice"}
+    record = records.record_of("u_alice")
+    assert record is not None
+    assert record.locale is None
+    assert list(record.attributes) == ["a"]
