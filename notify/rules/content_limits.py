@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from channels.rules.sms import transliterated, truncated
 from channels.vocabulary import Channel
-from notify.policy import MAX_HTML, MAX_LINE, MAX_PUSH_BYTES, MAX_SMS, MAX_TEXT, MAX_URL
+from notify.policy import MAX_BADGE, MAX_HTML, MAX_LINE, MAX_PUSH_BYTES, MAX_TEXT, MAX_URL
 from notify.rules.links import encoded, is_absolute, is_safe_start, is_web_address
 from notify.rules.template_weave import TemplateFault
 from notify.vocabulary import Content
@@ -68,7 +69,36 @@ def fit_image(field: str, text: str) -> str:
     return link
 
 
-#: How each field is made fit; the fields of a template are these.
+def fit_data(field: str, text: str) -> str:
+    """A value for the app, to the letter."""
+    if len(text) > MAX_TEXT:
+        raise _too_long(field, MAX_TEXT)
+    return text
+
+
+def fit_badge(field: str, text: str) -> str:
+    """The number on the app's icon; nothing leaves it as it is."""
+    number = text.strip()
+    if number and not (number.isascii() and number.isdigit() and int(number[:9]) <= MAX_BADGE):
+        raise TemplateFault("invalid_badge", f"{field}: give a whole number from 0 to {MAX_BADGE}")
+    return number
+
+
+def fit_field(field: str, text: str) -> str:
+    """A field of a template made fit, `data.key` and `actions.0.title` among them."""
+    if "." in field:
+        part = "data" if field.startswith("data.") else field.rpartition(".")[2]
+        return _PART_FIT[part](field, text)
+    return FIT[field](field, text)
+
+
+_PART_FIT: dict[str, Callable[[str, str], str]] = {
+    "data": fit_data,
+    "id": fit_line,
+    "title": fit_line,
+    "url": fit_link,
+}
+#: How each plain field is made fit; the fields of a template are these.
 FIT: dict[str, Callable[[str, str], str]] = {
     "title": fit_line,
     "subject": fit_line,
@@ -76,24 +106,33 @@ FIT: dict[str, Callable[[str, str], str]] = {
     "html_body": fit_html,
     "image_url": fit_image,
     "action_url": fit_link,
+    "sound": fit_line,
+    "category": fit_line,
+    "badge": fit_badge,
 }
 #: The fields of each channel, in the order in which they are rendered.
 FIELDS: dict[Channel, tuple[str, ...]] = {
-    Channel.PUSH: ("title", "body", "image_url", "action_url"),
+    Channel.PUSH: ("title", "body", "image_url", "action_url", "sound", "badge", "category"),
     Channel.EMAIL: ("subject", "body", "html_body"),
     Channel.SMS: ("body",),
     Channel.IN_APP: ("title", "body", "image_url", "action_url"),
 }
+#: The channels that also have buttons and data.
+RICH = frozenset({Channel.PUSH, Channel.IN_APP})
+_PUSH_TEXTS = ("title", "body", "image_url", "action_url", "sound", "category")
 _ASCII_IS_SURE = MAX_PUSH_BYTES // 4
 
 
 def check_push(content: Content) -> None:
-    """Every push service refuses more than about 4 KB; the words may take most of it."""
-    if not (content.title or content.body):
-        raise TemplateFault("empty_message", "title and body are empty")
-    characters = len(content.title) + len(content.body) + len(content.image_url) + len(content.action_url)
+    """Every push service refuses more than about 4 KB; words and data may take most of it.
+
+    Data alone is a push too: it wakes the app and shows nothing.
+    """
+    if not (content.title or content.body or content.data):
+        raise TemplateFault("empty_message", "title, body and data are empty")
+    characters = sum(len(getattr(content, field)) for field in _PUSH_TEXTS)
     if (characters > _ASCII_IS_SURE or content.data or content.actions) and _push_bytes(content) > MAX_PUSH_BYTES:
-        raise TemplateFault("message_too_long", f"the words of a push may take {MAX_PUSH_BYTES} bytes in all")
+        raise TemplateFault("message_too_long", f"a push may take {MAX_PUSH_BYTES} bytes in all, its data included")
 
 
 def check_email(content: Content) -> None:
@@ -103,11 +142,9 @@ def check_email(content: Content) -> None:
 
 
 def check_sms(content: Content) -> None:
-    """A text message ends where providers cut it."""
+    """A text message has something to read; where it ends is a matter of `shaped_sms`."""
     if not content.body:
         raise TemplateFault("empty_message", "body is empty")
-    if len(content.body) > MAX_SMS:
-        raise TemplateFault("message_too_long", f"body: a text message may have {MAX_SMS} characters")
 
 
 def check_in_app(content: Content) -> None:
@@ -126,7 +163,16 @@ CHECK: dict[Channel, Callable[[Content], None]] = {
 
 def fit(channel: Channel, content: Content) -> Content:
     """Words given with a call, made fit for a channel the way a template's are; raises `TemplateFault`."""
-    changes = {field: FIT[field](field, text) for field in FIT if (text := getattr(content, field))}
+    changes: dict[str, object] = {
+        field: make_fit(field, text)
+        for field, make_fit in FIT.items()
+        if field != "badge" and (text := getattr(content, field))
+    }
+    if content.actions:
+        changes["actions"] = [
+            {part: _PART_FIT.get(part, fit_line)(f"actions.{at}.{part}", text) for part, text in one.items()}
+            for at, one in enumerate(content.actions)
+        ]
     fitted: Content = msgspec.structs.replace(content, **changes)
     if channel is Channel.EMAIL and not fitted.subject:
         fitted = msgspec.structs.replace(fitted, subject=fitted.title)
@@ -134,8 +180,14 @@ def fit(channel: Channel, content: Content) -> Content:
     return fitted
 
 
+def shaped_sms(body: str, *, most: int, transliterate: bool) -> str:
+    """A text message as it goes out: at most so many segments, and in GSM-7 where that is wished and says the same."""
+    return truncated(transliterated(body) if transliterate else body, most)
+
+
 def _push_bytes(content: Content) -> int:
-    return len(msgspec.json.encode(content))
+    """What a push takes of the content; words for mails may stand beside it."""
+    return len(msgspec.json.encode(msgspec.structs.replace(content, subject="", html_body="")))
 
 
 def _too_long(field: str, most: int) -> TemplateFault:

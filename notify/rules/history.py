@@ -71,6 +71,9 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     provider_message_id: str
     started_at: datetime
     latency_ms: int
+    #: Text messages it was billed as, and what it cost in millionths of the installation's currency.
+    segments: int
+    cost_micros: int
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ within a millisecond), which is why readers also compare `notification_id`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from uuid import UUID
@@ -32,10 +33,34 @@ def new_ids(count: int, *, now: datetime, entropy: bytes) -> list[UUID]:
     ]
 
 
+def derived_ids(seed: UUID, members: Sequence[int], stamp: int) -> list[UUID]:
+    """The id of each member's notification of a run: the same whenever it is computed, and another in another run.
+
+    `stamp` is the millisecond it begins with. That it is derived lets the primary key refuse a second one.
+    """
+    base = (stamp << 80) | _VERSION | _VARIANT
+    key = seed.bytes
+    chunk = int.from_bytes
+    return [
+        UUID(
+            int=base
+            | ((bits := chunk(blake2b(b"%d" % one, digest_size=10, key=key).digest(), "big")) & _RAND_A)
+            | (bits & _RAND_B)
+        )
+        for one in members
+    ]
+
+
+def span_of(stamp: int, count: int) -> tuple[UUID, UUID]:
+    """The ids that begin with one of `count` milliseconds from `stamp` on: the first, and the first behind them."""
+    return UUID(int=stamp << 80), UUID(int=(stamp + count) << 80)
+
+
 def delivery_id(notification_id: UUID, channel: str, endpoint: int, salt: int = 0) -> UUID:
     """The id of the delivery of a notification on a channel to an endpoint: the same whenever it is computed.
 
-    `endpoint` is the device's number, 0 for channels with one address. `salt` tells a resent delivery from its first.
+    `endpoint` is the device's number, 0 for channels with one address. `salt` tells a second delivery
+    from the first, which was held back.
     """
     digest = blake2b(f"{channel}:{endpoint}:{salt}".encode(), digest_size=6, key=notification_id.bytes).digest()
     return UUID(int=(notification_id.int & ~_TAIL) | int.from_bytes(digest, "big"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,11 +11,15 @@ import msgspec
 from channels.errors import FieldError
 from notify.errors import InvalidRequest, MissingScope
 from notify.policy import MAX_RECIPIENTS, MAX_SCHEDULE_AHEAD
-from notify.rules.requests import LocalSchedule, RecipientItem, SendRequest
+from notify.rules.content_limits import fit_image, fit_link
+from notify.rules.requests import InlineContent, LocalSchedule, RecipientItem, SendRequest
+from notify.rules.rich_fields import key_fault
 from notify.rules.schedule import instant_of_local, is_zone
+from notify.rules.template_weave import TemplateFault
 from notify.rules.variables import VariableFault
 from notify.rules.variables import check as check_variables
 from notify.vocabulary import PinnedVersion, Priority, Scope, TypeRow
+from preferences.vocabulary import RecipientRef, RecipientStatus
 
 #: A schedule nearer than this is now.
 _NOW_ENOUGH = timedelta(seconds=1)
@@ -57,7 +62,9 @@ def check_request(call: Call, kind: TypeRow | None, template_id: str | None, tem
         raise _wrong("type", "unknown_type", "There is no such notification type; create it with PUT /v1/types/{key}.")
     if request.template_id is not None and request.content is not None:
         raise _wrong("content", "content_and_template", "Give either template_id or content, not both.")
-    if request.content is None:
+    if request.content is not None:
+        _check_content(request.content)
+    else:
         _check_template(kind, template_id, template)
     priority = request.priority or Priority(kind.priority)
     if priority is Priority.CRITICAL and Scope.SEND_CRITICAL not in call.scopes:
@@ -75,6 +82,24 @@ def own_variables(pinned: Pinned, shared: dict[str, Any], item: RecipientItem, a
         return check_variables(pinned.template.variables, variables)
     except VariableFault as fault:
         return Rejection(item.user_id, fault.code, f"/recipients/{at}/variables/{fault.name}: {fault.message}")
+
+
+def screened(item: RecipientItem, recipient: RecipientRef | None, seen: Collection[str]) -> Rejection | None:
+    """Why this recipient cannot be accepted at all; preferences are not asked here."""
+    if recipient is None or recipient.status is RecipientStatus.ERASED:
+        return Rejection(item.user_id, "unknown_user", "There is no user with this id; create it with PUT /v1/users.")
+    if item.user_id in seen:
+        return Rejection(item.user_id, "duplicate", "This user is already among the recipients of this request.")
+    return None
+
+
+def expiry_of(call: Call, kind: TypeRow, scheduled_at: datetime | None) -> datetime | None:
+    """The caller's expiry, else the type's lifetime counted from when it is due."""
+    if call.request.expires_at is not None:
+        return call.request.expires_at.astimezone(UTC)
+    if kind.ttl_seconds is None:
+        return None
+    return (scheduled_at or call.now) + timedelta(seconds=kind.ttl_seconds)
 
 
 def when(schedule: datetime | LocalSchedule | None, zone: str, *, now: datetime) -> datetime | None:
@@ -98,6 +123,29 @@ def _check_people(request: SendRequest) -> None:
     if count > MAX_RECIPIENTS:
         text = f"{count} recipients; at most {MAX_RECIPIENTS} in one call. Use POST /v1/notifications/bulk for more."
         raise _wrong("recipients", "too_many_recipients", text)
+
+
+def _check_content(content: InlineContent) -> None:
+    """What no channel could carry is refused now, and not in a worker."""
+    for key in content.data:
+        if fault := key_fault(key):
+            place = key.replace("~", "~0").replace("/", "~1")
+            raise _wrong(f"content/data/{place}", "invalid_data", f"{fault[0].upper()}{fault[1:]}.")
+    if len({one.id for one in content.actions}) < len(content.actions):
+        raise _wrong("content/actions", "invalid_actions", "Every button needs an id of its own.")
+    links = {"action_url": content.action_url}
+    links |= {f"actions/{at}/url": one.url for at, one in enumerate(content.actions)}
+    for place, link in links.items():
+        _check_link(place, link, fit_link)
+    _check_link("image_url", content.image_url, fit_image)
+
+
+def _check_link(place: str, link: str, make_fit: Callable[[str, str], str]) -> None:
+    try:
+        make_fit(place, link)
+    except TemplateFault as fault:
+        cure = fault.detail.partition(": ")[2]
+        raise _wrong(f"content/{place}", fault.code, f"{cure[0].upper()}{cure[1:]}.") from None
 
 
 def _check_template(kind: TypeRow, template_id: str | None, template: PinnedVersion | None) -> None:

@@ -11,7 +11,10 @@ from notify.vocabulary import NotificationStatus as N
 #: From each status of a delivery, the statuses it may be changed to.
 NEXT: dict[D, frozenset[D]] = {
     D.PLANNED: frozenset({D.SENDING, D.DEFERRED, D.SUPPRESSED, D.FAILED, D.EXPIRED, D.CANCELLED, D.DEAD}),
-    D.DEFERRED: frozenset({D.PLANNED, D.SUPPRESSED, D.EXPIRED, D.CANCELLED}),
+    # Taken up again, or told inside a digest: then it ends as that did.
+    D.DEFERRED: frozenset(
+        {D.PLANNED, D.SENT, D.DELIVERED, D.BOUNCED, D.FAILED, D.DEAD, D.SUPPRESSED, D.EXPIRED, D.CANCELLED}
+    ),
     D.SENDING: frozenset(
         {
             D.SENDING,
@@ -19,15 +22,17 @@ NEXT: dict[D, frozenset[D]] = {
             D.DELIVERED,
             D.BOUNCED,
             D.RETRYING,
+            D.DEFERRED,
             D.SUPPRESSED,
             D.FAILED,
             D.EXPIRED,
+            D.CANCELLED,
             D.DEAD,
         }
     ),
-    D.RETRYING: frozenset({D.SENDING, D.SUPPRESSED, D.FAILED, D.EXPIRED, D.CANCELLED, D.DEAD}),
-    D.SENT: frozenset({D.DELIVERED, D.BOUNCED, D.FAILED}),
-    D.DEAD: frozenset({D.RETRYING}),
+    D.RETRYING: frozenset({D.SENDING, D.DELIVERED, D.BOUNCED, D.SUPPRESSED, D.FAILED, D.EXPIRED, D.CANCELLED, D.DEAD}),
+    D.SENT: frozenset({D.DELIVERED, D.BOUNCED, D.FAILED, D.RETRYING}),
+    D.DEAD: frozenset({D.RETRYING, D.SENT, D.DELIVERED, D.BOUNCED}),
     D.DELIVERED: frozenset(),
     D.FAILED: frozenset(),
     D.BOUNCED: frozenset(),
@@ -36,7 +41,7 @@ NEXT: dict[D, frozenset[D]] = {
     D.CANCELLED: frozenset(),
 }
 
-#: Nothing is left to do. `dead` is among them: only an operator's replay leads out of it.
+#: Nothing is left to do. `dead` is among them: an operator's replay leads out of it, or a receipt that knows better.
 FINAL: frozenset[D] = frozenset({D.DELIVERED, D.FAILED, D.BOUNCED, D.SUPPRESSED, D.EXPIRED, D.CANCELLED, D.DEAD})
 #: The provider has it, or the recipient.
 ARRIVED: frozenset[D] = frozenset({D.SENT, D.DELIVERED})

@@ -16,7 +16,7 @@ from channels.vocabulary import (
     PushMessage,
     SmsMessage,
 )
-from notify.vocabulary import Content
+from notify.vocabulary import Content, ReasonCode
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
@@ -28,9 +28,19 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
     mandatory: bool
     test: bool
     collapse_key: str
-    #: Whether other channels stand ready if this one fails.
+    #: Whether fallback channels are left if this one fails.
     has_fallback: bool
     content: Content
+    #: Its batch, where that may be stopped as a whole.
+    batch_id: UUID | None = None
+
+
+class Unsendable(msgspec.Struct, frozen=True, gc=False):
+    """A delivery that ended before anybody could be asked to send it."""
+
+    delivery_id: UUID
+    reason: ReasonCode
+    detail: str
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -46,10 +56,22 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     urgent: bool
     expires_at: float | None
     trace_id: str
+    #: Where the reader of an e-mail says no; empty where there is nothing to say no to.
+    unsubscribe_url: str = ""
 
 
 _encode = msgspec.msgpack.Encoder(uuid_format="bytes").encode
 _decode = msgspec.msgpack.Decoder(list[Ready]).decode
+
+
+def entry_place(delivery_id: UUID) -> bytes:
+    """What binds a sealed inbox entry to its row."""
+    return b"inbox.sealed:" + delivery_id.bytes
+
+
+def batch_place(batch_id: UUID) -> bytes:
+    """What binds the variables that a batch shares to its row."""
+    return b"batch:" + batch_id.bytes
 
 
 def pack(ready: list[Ready]) -> bytes:
@@ -88,6 +110,7 @@ def message_for(channel: Channel, ready: Ready, reach: Reach) -> Message:
         notification_id=reach.notification_id,
         type=ready.type_key,
         sealed=reach.sealed,
+        collapse_key=ready.collapse_key,
     )
 
 
@@ -105,6 +128,7 @@ def _push(ready: Ready, reach: Reach) -> PushMessage:
         body=content.body,
         image_url=content.image_url,
         action_url=content.action_url,
+        actions=content.actions,
         data=content.data,
         sound=content.sound,
         badge=content.badge,
@@ -126,4 +150,14 @@ def _email(ready: Ready, reach: Reach) -> EmailMessage:
         subject=content.subject or content.title,
         text=content.body,
         html=content.html_body,
+        headers=_headers(reach),
     )
+
+
+def _headers(reach: Reach) -> dict[str, str]:
+    """Our name for the mail, and the one click of RFC 8058; DKIM must cover both lines of it."""
+    headers = {"X-Notification-ID": str(reach.notification_id)}
+    if reach.unsubscribe_url:
+        headers["List-Unsubscribe"] = f"<{reach.unsubscribe_url}>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers

@@ -9,6 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from channels.vocabulary import Channel
+from notify.policy import MAX_ACTIONS, MAX_BADGE, MAX_DATA_KEYS
+from notify.rules.rich_fields import ACTION_ID
 from notify.vocabulary import Priority
 
 UserId = Annotated[str, Meta(min_length=1, max_length=255)]
@@ -23,6 +25,16 @@ class RecipientItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     variables: dict[str, Any] = {}
 
 
+class ActionItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A button of a push."""
+
+    #: What the app is told when it is pressed.
+    id: Annotated[str, Meta(pattern=ACTION_ID)]
+    title: Annotated[str, Meta(min_length=1, max_length=255)]
+    #: Where it leads; left out: the app decides.
+    url: Annotated[str, Meta(max_length=2_048)] = ""
+
+
 class InlineContent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Words given with the call instead of a template."""
 
@@ -32,10 +44,10 @@ class InlineContent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     html_body: Annotated[str, Meta(max_length=500_000)] = ""
     image_url: Annotated[str, Meta(max_length=2_048)] = ""
     action_url: Annotated[str, Meta(max_length=2_048)] = ""
-    actions: list[dict[str, str]] = []
-    data: dict[str, str] = {}
+    actions: Annotated[list[ActionItem], Meta(max_length=MAX_ACTIONS)] = []
+    data: Annotated[dict[str, str], Meta(max_length=MAX_DATA_KEYS)] = {}
     sound: Annotated[str, Meta(max_length=255)] = ""
-    badge: Annotated[int, Meta(ge=0)] | None = None
+    badge: Annotated[int, Meta(ge=0, le=MAX_BADGE)] | None = None
     category: Annotated[str, Meta(max_length=255)] = ""
 
 

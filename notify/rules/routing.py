@@ -5,10 +5,13 @@ from __future__ import annotations
 from notify.vocabulary import PageStep, Priority, Step
 
 HOUSEKEEPING = "housekeeping"
+RECEIPTS = "receipts"
 
 
-def queue_for(step: Step, priority: Priority, channel: str | None) -> str:
-    """`plan.<priority>`, `render.<priority>` or `dispatch.<channel>.<priority>`."""
+def queue_for(step: Step, priority: Priority | None = None, channel: str | None = None) -> str:
+    """`plan.<priority>`, `render.<priority>` or `dispatch.<channel>.<priority>`; receipts have a queue for all."""
+    if step is Step.RECEIVE:
+        return RECEIPTS
     if step is Step.PLAN:
         return f"plan.{priority}"
     if step is Step.RENDER:

@@ -12,10 +12,11 @@ import msgspec
 
 from channels.vocabulary import Channel
 from notify.policy import MAX_FIELD_SOURCE, MAX_LOCALES
-from notify.rules.content_limits import FIELDS
+from notify.rules.content_limits import FIELDS, RICH
 from notify.rules.html_context import contexts_of
 from notify.rules.locales import by_lower_case, canonical, choose
-from notify.rules.rendering import CompiledTemplate, TemplateFault, names_in
+from notify.rules.rendering import GIVEN, CompiledTemplate, TemplateFault, names_in
+from notify.rules.rich_fields import faults_in
 from notify.rules.template_build import MJML, built
 from notify.rules.template_lint import examine
 from notify.rules.template_syntax import TemplateFlaw
@@ -93,10 +94,13 @@ def _locale_findings(channel: str, locales: list[str], default_locale: str) -> I
 
 def _wording_findings(channel: str, locale: str, sources: Mapping[str, str]) -> Iterator[Finding]:
     place = {"channel": channel, "locale": locale}
-    for field in sorted(sources.keys() - _ALLOWED[channel]):
+    parts = {field: source for field, source in sources.items() if "." in field and channel in RICH}
+    for field, code, text in faults_in(parts):
+        yield Finding(code=code, message=text, field=field, **place)
+    for field in sorted(sources.keys() - _ALLOWED[channel] - parts.keys()):
         text = f"{channel} has no such field; it has {', '.join(sorted(_ALLOWED[channel]))}"
         yield Finding(code="unknown_field", message=text, field=field, **place)
-    if not any(sources.get(field) for field in _SAYING[channel]):
+    if not any(sources.get(field) for field in _SAYING[channel]) and not (channel == "push" and _has_data(parts)):
         text = f"give at least one of {', '.join(_SAYING[channel])}"
         yield Finding(code="missing_field", message=text, **place)
     if channel == "email" and not sources.get("subject"):
@@ -104,6 +108,11 @@ def _wording_findings(channel: str, locale: str, sources: Mapping[str, str]) -> 
     if sources.get("html_body") and sources.get(MJML):
         text = "MJML becomes the HTML; give html_body or mjml_body, not both"
         yield Finding(code="html_and_mjml", message=text, field=MJML, **place)
+
+
+def _has_data(parts: Mapping[str, str]) -> bool:
+    """A push of nothing but data wakes the app."""
+    return any(field.startswith("data.") for field in parts)
 
 
 def _field_findings(document: Document, channel: str, locale: str, field: str, source: str) -> Iterator[Finding]:
@@ -120,7 +129,7 @@ def _field_findings(document: Document, channel: str, locale: str, field: str, s
     except TemplateFlaw as flaw:
         yield Finding(code=flaw.code, message=flaw.message, **place)
         return
-    for name in sorted(names - document.variables.keys() - {"user"}):
+    for name in sorted(names - document.variables.keys() - GIVEN):
         text = f'the variable "{name}" is not among the template\'s variables; declare it there'
         yield Finding(code="undeclared_variable", message=text, name=name, **place)
 

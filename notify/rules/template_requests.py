@@ -9,10 +9,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from channels.rules.sms import Encoding
 from channels.vocabulary import Channel
-from notify.rules.trial_findings import Wordings
+from notify.rules.cautions import Caution
+from notify.rules.rich_fields import Written
 from notify.rules.variables import Variables
-from notify.vocabulary import Priority, QuietHoursPolicy
+from notify.vocabulary import OverCap, Priority, QuietHoursPolicy
 from preferences.vocabulary import Category
 
 #: Keys of types and ids of templates stand in paths: one spelling, no slash.
@@ -37,19 +39,25 @@ class TypeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     category: Category
     priority: Priority | None = None
     channels: Annotated[list[Channel], Meta(min_length=1, max_length=8)] | None = None
-    exempt_from_caps: bool = False
-    caps: Annotated[list[Cap], Meta(max_length=10)] = []
+    exempt_from_caps: bool | None = None
+    caps: Annotated[list[Cap], Meta(max_length=10)] | None = None
     quiet_hours: QuietHoursPolicy | None = None
     digestible: bool = False
+    over_cap: OverCap | None = None
     mandatory: bool = False
     ttl_seconds: Annotated[int, Meta(ge=1, le=2_592_000)] | None = None
+    #: No longer than the log is kept.
+    retention_days: Annotated[int, Meta(ge=1, le=3_650)] | None = None
+    #: Off unless asked for: both tell somebody else when a person reads.
+    track_opens: bool = False
+    track_clicks: bool = False
     template_id: Key | None = None
 
 
 class VersionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new wording of a template that exists."""
 
-    channels: Wordings
+    channels: Written
     variables: Variables = {}
     #: As the template has it, or left out; it is changed by PATCH.
     default_locale: Tag | None = None
@@ -61,7 +69,7 @@ class TemplateBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     template_id: Key
     type: Key
-    channels: Wordings
+    channels: Written
     default_locale: Tag = "en"
     variables: Variables = {}
     publish: bool = True
@@ -119,11 +127,27 @@ class TemplateView(msgspec.Struct, frozen=True, kw_only=True):
     published_version: int | None
     #: The version whose words these are.
     version: int
-    channels: Wordings
+    channels: Written
     variables: dict[str, Any]
     versions: list[VersionLine]
     created_at: datetime
     updated_at: datetime
+    #: What its author should know of these words; nothing is refused for it.
+    warnings: list[Caution] = []
+
+
+class SmsCount(msgspec.Struct, frozen=True, kw_only=True):
+    """A text message as it is billed, with the values of this preview (docs/sms.md)."""
+
+    encoding: Encoding
+    characters: int
+    #: Septets of GSM-7, code units of UCS-2.
+    units: int
+    segments: int
+    #: Characters that turn what would be GSM-7 into UCS-2, each once: mostly a quotation mark nobody meant.
+    not_gsm: list[str]
+    #: Whether it was too long, and ends in an ellipsis.
+    is_cut: bool
 
 
 class PreviewedChannel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -137,6 +161,13 @@ class PreviewedChannel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     html_body: str = ""
     image_url: str = ""
     action_url: str = ""
+    actions: list[dict[str, str]] = []
+    data: dict[str, str] = {}
+    sound: str = ""
+    badge: int | None = None
+    category: str = ""
+    #: Of `sms` alone.
+    sms: SmsCount | None = None
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):

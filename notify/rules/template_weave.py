@@ -141,7 +141,7 @@ def environment(*, metered: bool) -> minijinja.Environment:
 
 
 def _is_html(name: str) -> bool:
-    return name.endswith("html_body")
+    return name == "html_body" or name.endswith("/html_body")
 
 
 def _tick_for(draft: Draft, start: int) -> str:

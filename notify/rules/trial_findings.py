@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from notify.rules.rich_fields import path_of
 from notify.rules.variables import Variable
 
 Wordings = dict[str, dict[str, dict[str, str]]]
@@ -33,7 +34,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         """JSON pointer into the request."""
         if not self.channel:
             return f"/variables/{self.name}" if self.name else f"/{self.field}"
-        parts = [part for part in (self.channel, self.locale, self.field) if part]
+        parts = [part for part in (self.channel, self.locale, *path_of(self.field)) if part]
         return "/channels/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in parts)
 
     def sentence(self) -> str:

@@ -17,7 +17,8 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 #: Names that mean something else inside a template.
 RESERVED = frozenset(
     [
-        *("user", "loop", "self", "and", "or", "not", "in", "is", "if", "elif", "else", "endif", "for", "endfor"),
+        *("user", "unsubscribe_url", "preferences_url", "loop", "self", "and", "or", "not", "in", "is"),
+        *("if", "elif", "else", "endif", "for", "endfor"),
         *("true", "false", "none", "True", "False", "None"),
     ]
 )

@@ -6,19 +6,36 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.vocabulary import ReceiptKind, SendOutcome, SendResult
-from notify.policy import RETRIES
-from notify.rules.outcome import EXPIRED, Outcome, Tried, decide
+from channels.vocabulary import Channel, ReceiptKind, SendOutcome, SendResult
+from notify.policy import MAX_AMBIGUOUS, RETRIES
+from notify.rules.outcome import EXPIRED, UNKNOWN, Outcome, Tried, ambiguous_in, decide, may_repeat
 from notify.vocabulary import DeliveryStatus, Priority, ReasonCode
+from preferences.vocabulary import Category
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 POLICY = RETRIES[Priority.MEDIUM]
 
 
-def outcome(kind: SendOutcome, *, attempts: int = 1, expires_in: float | None = None, **more: object) -> Outcome:
+def outcome(
+    kind: SendOutcome,
+    *,
+    attempts: int = 1,
+    expires_in: float | None = None,
+    ambiguous: int = 0,
+    may_repeat: bool = False,
+    can_turn_aside: bool = False,
+    **more: object,
+) -> Outcome:
     result = SendResult(id=UUID(int=1), outcome=kind, started_at=0.0, latency_ms=0.0, **more)  # type: ignore[arg-type] # any field of the result
     expires_at = None if expires_in is None else NOW + timedelta(seconds=expires_in)
-    tried = Tried(attempts=attempts, accepted_at=NOW - timedelta(hours=1), expires_at=expires_at)
+    tried = Tried(
+        attempts=attempts,
+        planned_at=NOW - timedelta(hours=1),
+        expires_at=expires_at,
+        ambiguous=ambiguous,
+        may_repeat=may_repeat,
+        can_turn_aside=can_turn_aside,
+    )
     return decide(result, tried, POLICY, now=NOW, chance=1.0)
 
 
@@ -76,3 +93,59 @@ def test_nothing_is_ever_retried_past_its_expiry(kind: SendOutcome, attempts: in
     assert decided.at is None or decided.at < NOW + timedelta(seconds=expires_in)
     if decided.status is DeliveryStatus.EXPIRED:
         assert decided == EXPIRED
+
+
+def test_what_may_not_be_said_twice_rests_until_somebody_knows() -> None:
+    assert outcome(SendOutcome.AMBIGUOUS, ambiguous=1) is UNKNOWN
+    assert (UNKNOWN.status, UNKNOWN.reason) == (DeliveryStatus.DEAD, ReasonCode.OUTCOME_UNKNOWN)
+
+
+def test_what_may_be_said_twice_is_repeated_once_after_an_unknown_fate() -> None:
+    assert outcome(SendOutcome.AMBIGUOUS, ambiguous=1, may_repeat=True).status is DeliveryStatus.RETRYING
+    assert outcome(SendOutcome.AMBIGUOUS, ambiguous=2, may_repeat=True) is UNKNOWN
+    assert outcome(SendOutcome.AMBIGUOUS, ambiguous=1, may_repeat=True, attempts=6) is UNKNOWN
+
+
+@given(st.lists(st.sampled_from(list(SendOutcome)), min_size=1, max_size=12))
+def test_no_more_than_one_repeat_ever_follows_an_unknown_fate(answers: list[SendOutcome]) -> None:
+    ambiguous, unknown_fates = 0, 0
+    for attempt, answer in enumerate(answers, start=1):
+        ambiguous += answer is SendOutcome.AMBIGUOUS
+        decided = outcome(answer, attempts=attempt, ambiguous=ambiguous, may_repeat=True)
+        unknown_fates += answer is SendOutcome.AMBIGUOUS
+        if decided.status is not DeliveryStatus.RETRYING:
+            break
+    assert unknown_fates <= 1 + MAX_AMBIGUOUS
+
+
+def test_every_account_that_left_us_in_the_dark_is_counted() -> None:
+    first = SendResult(id=UUID(int=1), outcome=SendOutcome.AMBIGUOUS)
+    last = SendResult(id=UUID(int=1), outcome=SendOutcome.AMBIGUOUS, earlier=(first,))
+    assert ambiguous_in(last) == 2
+    assert ambiguous_in(SendResult(id=UUID(int=1), outcome=SendOutcome.ACCEPTED)) == 0
+
+
+def test_a_text_message_is_repeated_for_security_alone_and_marketing_never() -> None:
+    def repeats(
+        category: Category, channel: Channel, priority: Priority = Priority.MEDIUM, *, must: bool = False
+    ) -> bool:
+        return may_repeat(category, channel, priority, mandatory=must)
+
+    assert repeats(Category.SECURITY, Channel.SMS)
+    assert not repeats(Category.TRANSACTION, Channel.SMS)
+    assert repeats(Category.TRANSACTION, Channel.EMAIL)
+    assert not any(repeats(Category.MARKETING, channel, must=True) for channel in Channel)
+    assert repeats(Category.REMINDER, Channel.SMS, Priority.CRITICAL)
+    assert repeats(Category.REMINDER, Channel.SMS, must=True)
+
+
+def test_an_urgent_message_turns_aside_where_every_account_rests() -> None:
+    aside = outcome(SendOutcome.THROTTLED, code="circuit_open", can_turn_aside=True)
+    assert aside == Outcome(DeliveryStatus.FAILED, ReasonCode.NO_PROVIDER)
+    waits = outcome(SendOutcome.THROTTLED, code="circuit_open")
+    assert (waits.status, waits.free) == (DeliveryStatus.RETRYING, True)
+
+
+def test_an_opted_out_number_is_suppressed_and_not_called_invalid() -> None:
+    stopped = outcome(SendOutcome.BAD_RECIPIENT, receipt=ReceiptKind.UNSUBSCRIBED)
+    assert stopped == Outcome(DeliveryStatus.SUPPRESSED, ReasonCode.SUPPRESSED_ADDRESS)

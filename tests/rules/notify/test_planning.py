@@ -1,13 +1,18 @@
 """From a notification and what its recipient allows to the deliveries that tell it."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
 import pytest
 
 from channels.vocabulary import Channel, Platform
-from notify.rules.planning import PlannedDelivery, Told, plan, plan_fallback
+from notify.rules.decision import Moment, Told
+from notify.rules.planning import PlannedDelivery
+from notify.rules.planning import plan as plan_at
+from notify.rules.planning import plan_fallback as plan_fallback_at
 from notify.vocabulary import DeliveryStatus, Priority, ReasonCode
+from preferences.rules.quiet import QuietClock
 from preferences.vocabulary import (
     Category,
     ContactFact,
@@ -48,6 +53,17 @@ TOLD = Told(
     channels=[Channel.PUSH, Channel.EMAIL],
     fallback_channels=[],
 )
+
+
+NOON = Moment(QuietClock(datetime(2026, 6, 1, 12, tzinfo=UTC)))
+
+
+def plan(told: Told, facts: RecipientFacts) -> list[PlannedDelivery]:
+    return plan_at(told, facts, NOON)
+
+
+def plan_fallback(told: Told, facts: RecipientFacts) -> list[PlannedDelivery]:
+    return plan_fallback_at(told, facts, NOON)
 
 
 def told(**changes: object) -> Told:

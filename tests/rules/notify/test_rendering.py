@@ -242,7 +242,7 @@ def test_an_image_comes_from_the_web() -> None:
         ("push", "title", 256, "message_too_long"),
         ("email", "subject", 256, "message_too_long"),
         ("email", "body", 16_385, "message_too_long"),
-        ("sms", "body", 1_601, "message_too_long"),
+        ("sms", "body", 16_385, "message_too_long"),
         ("in_app", "body", 16_385, "message_too_long"),
     ],
 )

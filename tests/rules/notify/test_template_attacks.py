@@ -141,10 +141,10 @@ def compiled(source: str, channel: str = "sms", field: str = "body") -> Compiled
 
 @pytest.mark.parametrize("source", REFUSED.values(), ids=REFUSED.keys())
 def test_an_attack_is_refused_with_a_reason_before_the_engine_sees_it(source: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(TemplateFlaw) as refused:
         compiled(source)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 2  # the attack would take minutes; what else runs here is not counted
     assert refused.value.code.startswith("template_")
     assert len(refused.value.message) < 600
 
@@ -157,7 +157,7 @@ def test_an_attack_by_data_is_cut_off_soon_and_cheaply(source: str, variables: d
     with pytest.raises(TemplateFault) as cut_off:
         template.render("email", "en", variables, {})
     # About 100 ms on an idle machine; the bound leaves room for a busy one.
-    assert time.process_time() - started < 0.5
+    assert time.process_time() - started < 2
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 50 * 1024
     assert cut_off.value.code in ("template_too_costly", "template_output_too_long", "message_too_long")
     assert "xxx" not in cut_off.value.detail

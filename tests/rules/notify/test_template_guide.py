@@ -42,8 +42,8 @@ def test_the_example_is_accepted_and_renders() -> None:
 
 
 def test_the_preview_is_one() -> None:
-    assert decode(EXAMPLES[1].encode(), PreviewBody).version == 2
-    assert len(EXAMPLES) == 2
+    assert decode(EXAMPLES[2].encode(), PreviewBody).version == 2
+    assert len(EXAMPLES) == 3
     assert json.loads(EXAMPLES[0])
 
 
@@ -56,11 +56,11 @@ def test_the_channels_have_those_fields() -> None:
     for channel, fields in FIELDS.items():
         row = re.search(rf"^\| `{channel}` \| (.*?) \|", GUIDE, flags=re.MULTILINE)
         assert row
-        assert set(re.findall(r"`(\w+)`", row[1])) - {"mjml_body"} == set(fields)
+        assert set(re.findall(r"`(\w+)`", row[1])) - {"mjml_body", "actions", "data"} == set(fields)
 
 
 def test_the_limits_are_those_of_the_policy() -> None:
-    for limit in (policy.MAX_PUSH_BYTES, policy.MAX_TEXT, policy.MAX_HTML, policy.MAX_SMS, policy.MAX_FIELD_SOURCE):
+    for limit in (policy.MAX_PUSH_BYTES, policy.MAX_TEXT, policy.MAX_HTML, policy.MAX_FIELD_SOURCE):
         assert f"{limit:,}" in GUIDE
     assert f"{policy.MAX_TAGS} tags" in GUIDE
     assert f"nest {policy.MAX_BLOCK_DEPTH} deep, loops {policy.MAX_LOOP_DEPTH} deep" in GUIDE
