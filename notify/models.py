@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Cast, Now
 
-from notify.vocabulary import DeliveryStatus, NotificationStatus, Priority, QuietHoursPolicy, Tier
+from notify.vocabulary import (
+    DeliveryStatus,
+    Halt,
+    NotificationStatus,
+    OverCap,
+    Priority,
+    QuietHoursPolicy,
+    SystemMode,
+    Tier,
+)
 
 
 def _choices(
-    words: type[Priority | DeliveryStatus | NotificationStatus | QuietHoursPolicy | Tier],
+    words: type[Priority | DeliveryStatus | Halt | NotificationStatus | QuietHoursPolicy | OverCap | SystemMode | Tier],
 ) -> list[tuple[str, str]]:
     return [(str(word), str(word).replace("_", " ")) for word in words]
 
@@ -93,8 +103,15 @@ class NotificationType(models.Model):
     caps = models.JSONField(default=list, blank=True)
     quiet_hours = models.TextField(choices=_choices(QuietHoursPolicy), default=QuietHoursPolicy.DEFER.value)
     digestible = models.BooleanField(default=False)
+    over_cap = models.TextField(choices=_choices(OverCap), default=OverCap.DEFER.value, db_default=OverCap.DEFER.value)
     mandatory = models.BooleanField(default=False)
     ttl_seconds = models.IntegerField(null=True, blank=True)
+    #: Days after which its words go, before the log does; null: with the log.
+    retention_days = models.IntegerField(null=True, blank=True)
+    #: The notification up to which they are gone.
+    cleared_until = models.UUIDField(null=True, editable=False)
+    track_opens = models.BooleanField(default=False, db_default=False)
+    track_clicks = models.BooleanField(default=False, db_default=False)
     template = models.ForeignKey(Template, null=True, blank=True, on_delete=models.PROTECT, related_name="types")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -119,6 +136,13 @@ class Batch(models.Model):
     trace_id = models.TextField()
     request_id = models.TextField()
     total = models.IntegerField()
+    #: A schedule by the wall clock as it was given, its zone ("recipient": each one's own), and the version of the zone
+    #: data its instants were worked out with. Null: an instant, or none.
+    local_time = models.TextField(null=True)
+    local_zone = models.TextField(null=True)
+    zone_data = models.TextField(null=True)
+    #: Variables that all its notifications share, under the master key; null: each has its own.
+    sealed = models.BinaryField(null=True)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -168,6 +192,10 @@ class Delivery(models.Model):
     attempts = models.SmallIntegerField(default=0)
     #: The account that took it; its message id is on the attempt.
     provider = models.TextField(default="")
+    #: The account that took it and said later that it had failed: the next try goes elsewhere, and there is only one.
+    avoid = models.TextField(default="")
+    #: Attempts whose fate nobody knows.
+    ambiguous = models.SmallIntegerField(default=0)
     lease_token = models.BigIntegerField(null=True)
     lease_until = models.DateTimeField(null=True)
     next_attempt_at = models.DateTimeField(null=True)
@@ -177,6 +205,8 @@ class Delivery(models.Model):
     delivered_at = models.DateTimeField(null=True)
     opened_at = models.DateTimeField(null=True)
     clicked_at = models.DateTimeField(null=True)
+    #: The batch, where it is one that is counted and stopped as a whole: a campaign's. Else null.
+    batch_id = models.UUIDField(null=True)
 
     class Meta:
         db_table = "notify_delivery"
@@ -195,6 +225,10 @@ class Attempt(models.Model):
     provider_message_id = models.TextField(default="")
     started_at = models.DateTimeField()
     latency_ms = models.IntegerField()
+    #: Text messages it was billed as; 0 on other channels.
+    segments = models.SmallIntegerField(default=0)
+    #: By the rate card of that moment; 0 where nobody took it.
+    cost_micros = models.BigIntegerField(default=0)
 
     class Meta:
         db_table = "notify_attempt"
@@ -237,6 +271,22 @@ class Page(models.Model):
         db_table = "notify_page"
 
 
+class DigestItem(models.Model):
+    """A delivery that is told inside a digest: waiting for one, or named by the one that tells it."""
+
+    delivery_id = models.UUIDField(primary_key=True)
+    notification_id = models.UUIDField()
+    recipient_id = models.BigIntegerField()
+    channel = models.TextField()
+    #: When the digest is to be made that holds it.
+    due_at = models.DateTimeField()
+    #: The notification that tells it; null while it waits.
+    digest_id = models.UUIDField(null=True)
+
+    class Meta:
+        db_table = "notify_digest_item"
+
+
 class IdempotencyKey(models.Model):
     """The first answer to a key, kept 24 hours per application."""
 
@@ -249,6 +299,59 @@ class IdempotencyKey(models.Model):
     class Meta:
         db_table = "notify_idempotency_key"
         constraints = [models.UniqueConstraint(fields=["application", "key"], name="idempotency_key_once")]
+
+
+class SystemModeChange(models.Model):
+    """A change of what the whole system may do; the last one is in force."""
+
+    mode = models.TextField(choices=_choices(SystemMode))
+    reason = models.TextField()
+    changed_by = models.TextField()
+    changed_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "notify_system_mode"
+
+
+class HaltedBatch(models.Model):
+    """A batch that was stopped as a whole."""
+
+    batch_id = models.UUIDField(primary_key=True)
+    halt = models.TextField(choices=_choices(Halt))
+    since = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "notify_halt"
+
+
+class Receipt(models.Model):
+    """What a provider said afterwards about a message or an address. The inbox of callbacks; kept for a month."""
+
+    id = models.BigAutoField(primary_key=True)
+    #: The provider account; together with the event id, what makes a repeat a repeat.
+    account = models.TextField()
+    event_id = models.TextField()
+    channel = models.TextField()
+    kind = models.TextField()
+    delivery_id = models.UUIDField(null=True)
+    provider_message_id = models.TextField(default="")
+    #: Keyed hash of the address it is about; empty where the provider named none.
+    address_index = models.BinaryField(default=b"")
+    code = models.TextField(default="")
+    detail = models.TextField(default="")
+    by_machine = models.BooleanField(default=False)
+    #: By the provider's clock, where it says; else when it came in.
+    occurred_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    #: When it is to be looked at (again); null once that is done.
+    due_at = models.DateTimeField(null=True)
+    tries = models.SmallIntegerField(default=0)
+    done_at = models.DateTimeField(null=True)
+    #: What came of it; empty while it is open.
+    outcome = models.TextField(default="")
+
+    class Meta:
+        db_table = "notify_receipt"
 
 
 class DeadLetter(models.Model):
@@ -267,4 +370,31 @@ class DeadLetter(models.Model):
 
     class Meta:
         db_table = "notify_dead_letter"
-        indexes = [models.Index(fields=["-failed_at"], name="dead_letter_newest")]
+        indexes = [
+            models.Index(fields=["-failed_at"], name="dead_letter_newest"),
+            models.Index(fields=["delivery_id"], name="dead_letter_delivery"),
+        ]
+
+
+class Broadcast(models.Model):
+    """Something that was told to a topic once: its readers' inboxes show it without having a row of it."""
+
+    #: A UUIDv7: the ids of its readers' notifications begin with the same millisecond.
+    id = models.UUIDField(primary_key=True)
+    batch_id = models.UUIDField()
+    topic_id = models.BigIntegerField()
+    type_key = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True)
+    cancelled_at = models.DateTimeField(null=True)
+    #: Id of the transaction that wrote it, for listeners who ask what is new (`channels/store/inbox.py`).
+    changed = models.BigIntegerField(
+        db_default=Cast(Cast(models.Func(function="pg_current_xact_id"), models.TextField()), models.BigIntegerField())
+    )
+
+    class Meta:
+        db_table = "notify_broadcast"
+        constraints = [models.UniqueConstraint(fields=["batch_id", "topic_id"], name="broadcast_once")]
+        indexes = [
+            models.Index(models.F("topic_id"), models.F("created_at").desc(), name="broadcast_newest_first"),
+        ]

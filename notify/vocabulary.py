@@ -30,10 +30,13 @@ class Step(StrEnum):
     PLAN = "notify.plan"
     RENDER = "notify.render"
     DISPATCH = "notify.dispatch"
+    RECEIVE = "notify.receive"
     SWEEP = "notify.sweep"
     COLLECT_DUE = "notify.collect_due"
+    DIGEST = "notify.digest"
     MAINTAIN = "notify.maintain"
     HEARTBEAT = "notify.heartbeat"
+    WATCH_LOAD = "notify.watch_load"
 
 
 class PageStep(StrEnum):
@@ -98,14 +101,24 @@ class ReasonCode(StrEnum):
     INVALID_PAYLOAD = "invalid_payload"
     PROVIDER_REJECTED = "provider_rejected"
     RETRIES_EXHAUSTED = "retries_exhausted"
+    OUTCOME_UNKNOWN = "outcome_unknown"
     NO_PROVIDER = "no_provider"
     SUPERSEDED = "superseded"
+    QUIET_HOURS = "quiet_hours"
+
+
+#: In the place of a provider account, where it is ourselves who noticed. No account can be called so.
+OURSELVES = "@carillon"
 
 
 class EventKind(StrEnum):
     """What happened to a notification beside its ordinary way; `/trace` shows them in order."""
 
     SCHEDULED = "scheduled"
+    DEFERRED = "deferred"
+    OVERRULED = "overruled"
+    DIGESTED = "digested"
+    SUPERSEDED = "superseded"
     RETRY = "retry"
     SNOOZED = "snoozed"
     RESCUED = "rescued"
@@ -118,6 +131,24 @@ class EventKind(StrEnum):
     RESENT = "resent"
     RECEIPT = "receipt"
     DEVICE_DEACTIVATED = "device_deactivated"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+class ReceiptOutcome(StrEnum):
+    """What came of a receipt."""
+
+    #: It changed its delivery.
+    APPLIED = "applied"
+    #: It belongs to its delivery and said nothing new; what it says of the address counts all the same.
+    NOTED = "noted"
+    #: It concerns an address, not a delivery.
+    ADDRESS = "address"
+    #: It names a delivery that this account never had.
+    FOREIGN = "foreign"
+    #: There is no such delivery, or it did not come to rest in time.
+    ORPHANED = "orphaned"
+    #: Genuine, kept, and of no use: nothing says what it is about.
+    UNKNOWN = "unknown"
 
 
 class QuietHoursPolicy(StrEnum):
@@ -127,6 +158,52 @@ class QuietHoursPolicy(StrEnum):
     DEFER = "defer"
     DIGEST = "digest"
     DROP = "drop"
+
+
+class SystemMode(StrEnum):
+    """What the whole system may do, as its operator says."""
+
+    NORMAL = "normal"
+    DEGRADED = "degraded"
+    CRITICAL = "critical"
+
+
+class Halt(StrEnum):
+    """How a batch was stopped as a whole."""
+
+    #: Until it is let go.
+    HELD = "held"
+    CANCELLED = "cancelled"
+
+
+class Action(StrEnum):
+    """What is decided for one recipient on one channel."""
+
+    SEND = "send"
+    DEFER = "defer"
+    DIGEST = "digest"
+    SUPPRESS = "suppress"
+    EXPIRE = "expire"
+
+
+class Rule(StrEnum):
+    """What we ask after the person, the address and the law had their say (`Ground`); in the order of asking."""
+
+    BUDGET = "budget"
+    SMS_COST = "sms_cost"
+    PAUSED = "paused"
+    SYSTEM_MODE = "system_mode"
+    DIGEST = "digest"
+    QUIET_HOURS = "quiet_hours"
+    FREQUENCY_CAP = "frequency_cap"
+
+
+class OverCap(StrEnum):
+    """What becomes of a notification of this type where its recipient has had enough for now."""
+
+    DIGEST = "digest"
+    DEFER = "defer"
+    SUPPRESS = "suppress"
 
 
 class Scope(StrEnum):
@@ -177,7 +254,14 @@ class TypeRow(msgspec.Struct, frozen=True, kw_only=True):
     caps: list[dict[str, int]]
     quiet_hours: str
     digestible: bool
+    #: What becomes of it over a cap.
+    over_cap: str = OverCap.DEFER.value
+    #: Days after which its words go, in log and inbox; None: when the log does.
+    retention_days: int | None = None
     ttl_seconds: int | None
+    #: Whether it is noticed that an e-mail was opened, or a link in it followed.
+    track_opens: bool = False
+    track_clicks: bool = False
     template_id: str | None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 from django.db import connection
 
+from notify.vocabulary import Priority
+
 
 class StepBacklog(msgspec.Struct, frozen=True):
     """Pages that wait for one step at one priority."""
@@ -39,3 +41,31 @@ def backlog() -> Backlog:
         pages = [StepBacklog(row[0], row[1], row[2], float(row[3])) for row in cursor.fetchall()]
         cursor.execute("SELECT count(*) FROM notify_dead_letter WHERE replayed_at IS NULL")
         return Backlog(pages, int(cursor.fetchone()[0]))
+
+
+def pages_ahead(priority: Priority) -> int:
+    """Pages of a priority that are on their way: all but those whose first instant is still to come."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT count(*) FROM notify_page
+               WHERE priority = %s AND (claims > 0 OR sweeps > 0 OR due_at < now() + interval '1 minute')""",
+            (priority,),
+        )
+        return int(cursor.fetchone()[0])
+
+
+def pages_to_send(priority: Priority) -> int:
+    """Pages of a priority that are planned and not sent yet."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM notify_page WHERE priority = %s AND step = 'send'", (priority,))
+        return int(cursor.fetchone()[0])
+
+
+def waiting() -> int:
+    """Notifications and deliveries that wait for a step now, of all priorities; what is scheduled for later is not."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT coalesce(sum(cardinality(ids)), 0) FROM notify_page
+               WHERE claims > 0 OR sweeps > 0 OR due_at < now() + interval '1 minute'"""
+        )
+        return int(cursor.fetchone()[0])

@@ -39,6 +39,13 @@ class NewBatch(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     total: int
     created_at: datetime
+    #: A schedule by the wall clock as the request said it, its zone ("recipient": each one's own), and the version of
+    #: the zone data its instants were worked out with.
+    local_time: str | None = None
+    local_zone: str | None = None
+    zone_data: str | None = None
+    #: Variables that all its notifications share, under the master key; None: each has its own.
+    sealed: bytes | None = None
 
 
 class NewNotification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -89,8 +96,9 @@ def insert_batch(batch: NewBatch) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """INSERT INTO notify_batch (id, application_id, type_key, priority, template_version_id, channels,
-                   fallback_channels, collapse_key, metadata, test, trace_id, request_id, total, created_at)
-               VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s)""",
+                   fallback_channels, collapse_key, metadata, test, trace_id, request_id, total, created_at, local_time,
+                   local_zone, zone_data, sealed)
+               VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
             (
                 batch.id,
                 batch.application_id,
@@ -106,6 +114,10 @@ def insert_batch(batch: NewBatch) -> None:
                 batch.request_id,
                 batch.total,
                 batch.created_at,
+                batch.local_time,
+                batch.local_zone,
+                batch.zone_data,
+                batch.sealed,
             ),
         )
 

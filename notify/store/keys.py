@@ -100,6 +100,12 @@ def add_key(application_name: str, key: NewKey) -> int:
     return int(row.pk)
 
 
+def application_named(name: str) -> int:
+    """The id of an application, which is made if there is none of this name."""
+    application, _ = Application.objects.get_or_create(name=name)
+    return int(application.pk)
+
+
 def application_of(key_id: int) -> str | None:
     """The name of the application that a key belongs to."""
     return ApiKey.objects.filter(pk=key_id).values_list("application__name", flat=True).first()

@@ -67,13 +67,16 @@ WHERE n.id = %s
 """
 
 _DELIVERIES = """
-SELECT id, channel, hint, status, reason_code, detail, fallback, attempts, provider, next_attempt_at,
+SELECT id, channel, hint, status, reason_code, detail, fallback, attempts, provider,
+       -- What waits for a mode has no instant to tell.
+       CASE WHEN next_attempt_at < '9999-01-01Z' THEN next_attempt_at END AS next_attempt_at,
        planned_at, sent_at, delivered_at, opened_at, clicked_at
 FROM notify_delivery WHERE id BETWEEN %s AND %s AND notification_id = %s ORDER BY fallback, planned_at, channel, id
 """
 
 _ATTEMPTS = """
-SELECT delivery_id, number, provider, outcome, code, detail, provider_message_id, started_at, latency_ms
+SELECT delivery_id, number, provider, outcome, code, detail, provider_message_id, started_at, latency_ms,
+       segments, cost_micros
 FROM notify_attempt WHERE id BETWEEN %s AND %s AND delivery_id = ANY(%s) ORDER BY started_at, id
 """
 

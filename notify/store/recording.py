@@ -30,11 +30,32 @@ class Again(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A delivery that is tried again at an instant of its own."""
 
     id: UUID
+    #: Retrying, or deferred where it is not the hour.
+    status: DeliveryStatus
     at: datetime
     #: 1 if the attempt did not count.
     refund: int
     provider: str
     detail: str
+    #: How many accounts left its fate unknown this time.
+    ambiguous: int = 0
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What receipts made of a delivery."""
+
+    id: UUID
+    status: DeliveryStatus
+    reason: ReasonCode | None
+    #: Whether the status is another than before.
+    moved: bool
+    provider: str
+    avoid: str
+    detail: str
+    #: When it arrived, where that is news.
+    arrived_at: datetime | None
+    opened_at: datetime | None
+    clicked_at: datetime | None
 
 
 class NewAttempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -49,6 +70,8 @@ class NewAttempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     provider_message_id: str
     started_at: datetime
     latency_ms: int
+    segments: int
+    cost_micros: int
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -105,24 +128,76 @@ def reschedule(again: Sequence[Again], token: int) -> set[UUID]:
     """Let deliveries we hold wait, each for its own instant; answers those that were not ours any more."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """UPDATE notify_delivery d SET status = 'retrying', next_attempt_at = v.at, provider = v.provider,
-                      detail = v.detail, attempts = d.attempts - v.refund, lease_token = NULL, lease_until = NULL
-               FROM unnest(%s::uuid[], %s::timestamptz[], %s::smallint[], %s::text[], %s::text[])
-                    AS v(id, at, refund, provider, detail)
+            """UPDATE notify_delivery d SET status = v.status, next_attempt_at = v.at,
+                      provider = CASE v.provider WHEN '' THEN d.provider ELSE v.provider END, detail = v.detail,
+                      attempts = d.attempts - v.refund, ambiguous = d.ambiguous + v.ambiguous, lease_token = NULL,
+                      lease_until = NULL
+               FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::smallint[], %s::text[], %s::text[],
+                           %s::smallint[]) AS v(id, status, at, refund, provider, detail, ambiguous)
                WHERE d.id = v.id AND d.id BETWEEN %s AND %s AND d.status = 'sending' AND d.lease_token = %s
                RETURNING d.id""",
             (
                 [one.id for one in again],
+                [one.status.value for one in again],
                 [one.at for one in again],
                 [one.refund for one in again],
                 [one.provider for one in again],
                 [one.detail for one in again],
+                [one.ambiguous for one in again],
                 min(one.id for one in again),
                 max(one.id for one in again),
                 token,
             ),
         )
         return {one.id for one in again} - {row[0] for row in cursor.fetchall()}
+
+
+_TELL = """
+UPDATE notify_delivery d SET status = v.status, reason_code = v.reason, provider = v.provider, avoid = v.avoid,
+    detail = CASE WHEN v.moved THEN v.detail ELSE d.detail END,
+    next_attempt_at = CASE WHEN NOT v.moved THEN d.next_attempt_at WHEN v.status = 'retrying' THEN now() END,
+    sent_at = CASE WHEN v.status IN ('delivered', 'bounced') THEN coalesce(d.sent_at, now()) ELSE d.sent_at END,
+    delivered_at = coalesce(d.delivered_at, v.arrived_at), opened_at = least(d.opened_at, v.opened_at),
+    clicked_at = least(d.clicked_at, v.clicked_at), lease_token = NULL, lease_until = NULL
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::boolean[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],
+    %s::timestamptz[], %s::timestamptz[])
+    AS v(id, status, reason, moved, provider, avoid, detail, arrived_at, opened_at, clicked_at)
+WHERE d.id = v.id AND d.id BETWEEN %s AND %s
+"""
+
+
+def tell(told: Sequence[Told]) -> None:
+    """Write what receipts made of deliveries that this transaction holds."""
+    if not told:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _TELL,
+            (
+                [one.id for one in told],
+                [one.status.value for one in told],
+                [one.reason for one in told],
+                [one.moved for one in told],
+                [one.provider for one in told],
+                [one.avoid for one in told],
+                [one.detail for one in told],
+                [one.arrived_at for one in told],
+                [one.opened_at for one in told],
+                [one.clicked_at for one in told],
+                min(one.id for one in told),
+                max(one.id for one in told),
+            ),
+        )
+
+
+def unbury(delivery_ids: Sequence[UUID]) -> None:
+    """Take deliveries out of the dead letters whose fate is known now."""
+    if not delivery_ids:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM notify_dead_letter WHERE delivery_id = ANY(%s) AND replayed_at IS NULL", (list(delivery_ids),)
+        )
 
 
 def end_unsent(status: DeliveryStatus, reason: ReasonCode, detail: str, ids: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
@@ -167,7 +242,7 @@ def insert_attempts(attempts: Sequence[NewAttempt]) -> None:
         connection.cursor() as cursor,
         cursor.copy(
             """COPY notify_attempt (id, delivery_id, number, provider, outcome, code, detail, provider_message_id,
-                   started_at, latency_ms) FROM STDIN"""
+                   started_at, latency_ms, segments, cost_micros) FROM STDIN"""
         ) as copy,
     ):
         for name, one in zip(ids, attempts, strict=True):
@@ -183,6 +258,8 @@ def insert_attempts(attempts: Sequence[NewAttempt]) -> None:
                     one.provider_message_id,
                     one.started_at,
                     one.latency_ms,
+                    one.segments,
+                    one.cost_micros,
                 )
             )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -16,6 +17,13 @@ from notify.vocabulary import ClaimedPage, TypeRow
 from preferences.store import hot_cursor
 from preferences.vocabulary import RecipientFacts
 
+#: Whether a text message of the same notification as the delivery `d` was held back, and takes its place if it fails.
+STANDS_IN: Final = """(d.siblings > 1 AND EXISTS (
+    SELECT FROM notify_delivery h
+    WHERE h.id BETWEEN (left(d.id::text, 23) || '-000000000000')::uuid
+                   AND (left(d.id::text, 23) || '-ffffffffffff')::uuid
+      AND h.notification_id = d.notification_id AND h.reason_code = 'sms_not_justified'))"""
+
 
 class Renderable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A delivery that waits for its words."""
@@ -24,6 +32,10 @@ class Renderable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     notification_id: UUID
     recipient_id: int
     channel: str
+    #: The n-th fallback channel; 0: planned at first.
+    fallback: int
+    #: Whether a text message of the same notification was held back, and takes its place if it fails.
+    stands_in: bool
     type_key: str
     batch_id: UUID
     sealed: bytes
@@ -48,13 +60,18 @@ class ClaimedDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     attempts: int
     siblings: int
     expires_at: datetime | None
+    #: The account that took it before and failed.
+    avoid: str
+    #: Attempts so far whose fate nobody knows.
+    ambiguous: int
+    planned_at: datetime
 
 
 def renderables(ids: Sequence[UUID]) -> list[Renderable]:
     """The deliveries of a page that still wait to be sent, with their notifications' sealed variables."""
     with hot_cursor() as cursor:
         cursor.execute(
-            f"""SELECT id, notification_id, recipient_id, channel FROM notify_delivery
+            f"""SELECT id, notification_id, recipient_id, channel, fallback, {STANDS_IN} FROM notify_delivery d
                WHERE {IN_SPAN} AND status IN ('planned', 'retrying', 'sending')""",
             span(ids),
         )
@@ -70,6 +87,8 @@ def renderables(ids: Sequence[UUID]) -> list[Renderable]:
             notification_id=row[1],
             recipient_id=row[2],
             channel=row[3],
+            fallback=row[4],
+            stands_in=row[5],
             type_key=told[1],
             batch_id=told[2],
             sealed=told[3],
@@ -92,7 +111,8 @@ def claim_deliveries(page: ClaimedPage, ids: Sequence[UUID], token: int) -> list
                 WHERE {IN_SPAN}
                   AND (status IN ('planned', 'retrying') OR (status = 'sending' AND lease_until < now()))
                   AND (expires_at IS NULL OR expires_at > now())
-                RETURNING id, notification_id, recipient_id, device_id, attempts, siblings, expires_at""",
+                RETURNING id, notification_id, recipient_id, device_id, attempts, siblings, expires_at, avoid,
+                          ambiguous, planned_at""",
             {"token": token, "until": page.claimed_until - LEASE_MARGIN, **span(ids)},
         )
         rows = cursor.fetchall()
@@ -105,6 +125,9 @@ def claim_deliveries(page: ClaimedPage, ids: Sequence[UUID], token: int) -> list
             attempts=row[4],
             siblings=row[5],
             expires_at=row[6],
+            avoid=row[7],
+            ambiguous=row[8],
+            planned_at=row[9],
         )
         for row in rows
     ]

@@ -47,6 +47,27 @@ def cancel_deliveries(notification_id: UUID, reason: ReasonCode) -> int:
         return int(cursor.rowcount)
 
 
+def cancel_some(batch_ids: Sequence[UUID], low: UUID, high: UUID, limit: int) -> list[UUID]:
+    """End deliveries of whole batches that have not left; the answer names the notification of each."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE notify_delivery SET status = 'cancelled', reason_code = 'cancelled', next_attempt_at = NULL
+               WHERE id IN (SELECT id FROM notify_delivery
+                            WHERE id >= %(low)s AND id < %(high)s AND batch_id = ANY(%(batches)s)
+                              AND status = ANY(%(statuses)s) LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+                 AND id >= %(low)s AND id < %(high)s
+               RETURNING notification_id""",
+            {
+                "low": low,
+                "high": high,
+                "batches": list(batch_ids),
+                "statuses": [str(status) for status in CANCELLABLE],
+                "limit": limit,
+            },
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
 def revive(dead_letter_ids: Sequence[int]) -> list[tuple[UUID, UUID, str, Priority]]:
     """Take dead deliveries back among those that wait: (delivery, notification, channel, priority) of each revived.
 
@@ -64,7 +85,7 @@ def revive(dead_letter_ids: Sequence[int]) -> list[tuple[UUID, UUID, str, Priori
             return []
         cursor.execute(
             """UPDATE notify_delivery SET status = 'retrying', reason_code = NULL, detail = '', attempts = 0,
-                      next_attempt_at = NULL, expires_at = NULL
+                      ambiguous = 0, avoid = '', next_attempt_at = NULL, expires_at = NULL
                WHERE id = ANY(%s) AND id BETWEEN %s AND %s AND status = 'dead'
                RETURNING id, notification_id, channel, priority""",
             (ids, min(ids), max(ids)),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import msgspec
 from django.db import connection
 
 from notify.vocabulary import PageStep, Priority
+
+#: All of them: what waits is found by its priority and its instant.
+_PRIORITIES: Final = [str(priority) for priority in Priority]
 
 
 class DueDelivery(msgspec.Struct, frozen=True, gc=False):
@@ -28,25 +33,76 @@ class Forgotten(msgspec.Struct, frozen=True, gc=False):
     priority: Priority
 
 
-def take_due(limit: int) -> list[DueDelivery]:
-    """Deliveries whose waiting is over, marked as taken; two callers never get the same one.
+def take_due(priority: Priority, limit: int) -> list[DueDelivery]:
+    """Deliveries of a priority whose waiting is over, marked as taken; two callers never get the same one.
 
     Belongs into the transaction that writes their pages.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT id FROM notify_delivery WHERE next_attempt_at <= now() ORDER BY next_attempt_at LIMIT %s
-               FOR UPDATE SKIP LOCKED""",
-            (limit,),
+            """SELECT id FROM notify_delivery WHERE priority = %s AND next_attempt_at <= now()
+               ORDER BY next_attempt_at LIMIT %s FOR UPDATE SKIP LOCKED""",
+            (priority, limit),
         )
-        ids = [row[0] for row in cursor.fetchall()]
-        if not ids:
-            return []
+        return _taken([row[0] for row in cursor.fetchall()])
+
+
+def take_held(priority: Priority, instants: Sequence[datetime], limit: int) -> list[DueDelivery]:
+    """The same for deliveries that waited for a mode: those that hold one of these in the place of an instant."""
+    if not instants:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT id FROM notify_delivery WHERE priority = %s AND next_attempt_at = ANY(%s)
+               LIMIT %s FOR UPDATE SKIP LOCKED""",
+            (priority, list(instants), limit),
+        )
+        return _taken([row[0] for row in cursor.fetchall()])
+
+
+def take_resumed(priority: Priority, instant: datetime, limit: int) -> list[DueDelivery]:
+    """The same for deliveries whose batch was held, and is not any more; `instant` is what stands in their row."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT id FROM notify_delivery d WHERE priority = %s AND next_attempt_at = %s
+                 AND NOT EXISTS (SELECT FROM notify_halt h WHERE h.batch_id = d.batch_id)
+               LIMIT %s FOR UPDATE OF d SKIP LOCKED""",
+            (priority, instant, limit),
+        )
+        return _taken([row[0] for row in cursor.fetchall()])
+
+
+def are_held(batch_ids: Sequence[UUID], instant: datetime) -> bool:
+    """Whether deliveries of these batches wait for a resume, or wait to be taken up after one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT EXISTS (SELECT FROM notify_delivery
+                              WHERE priority = ANY(%s) AND next_attempt_at = %s AND batch_id = ANY(%s))""",
+            (_PRIORITIES, instant, list(batch_ids)),
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def let_expire(instants: Sequence[datetime]) -> int:
+    """Make due what waits for a mode and has outlived itself meanwhile: its page finds it expired; answers how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE notify_delivery SET next_attempt_at = now()
+               WHERE priority = ANY(%s) AND next_attempt_at = ANY(%s) AND expires_at <= now()""",
+            (_PRIORITIES, list(instants)),
+        )
+        return int(cursor.rowcount)
+
+
+def _taken(ids: Sequence[UUID]) -> list[DueDelivery]:
+    if not ids:
+        return []
+    with connection.cursor() as cursor:
         cursor.execute(
             """UPDATE notify_delivery SET next_attempt_at = NULL,
                       status = CASE status WHEN 'deferred' THEN 'planned' ELSE status END
                WHERE id = ANY(%s) AND id BETWEEN %s AND %s RETURNING id, channel, priority""",
-            (ids, min(ids), max(ids)),
+            (list(ids), min(ids), max(ids)),
         )
         return [DueDelivery(row[0], row[1], Priority(row[2])) for row in cursor.fetchall()]
 
