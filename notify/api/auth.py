@@ -1,8 +1,9 @@
 """Who calls, and what they may: API keys of applications, and short-lived tokens of one user each.
 
 Default deny: a view says in `scopes` which scope each of its methods needs (or which of several will do), and
-`user_token_allowed = True` where the user of the path may call with their own token. A view that says nothing is
-closed to everybody.
+`user_token_allowed = True` where the user of the path may call with their own token; where no user stands in the
+path, `asks_owner = True` says that the view itself keeps to the caller's own. A view that says nothing is closed to
+everybody.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _MOST_KNOWN = 10_000
 _USE_NOTED_EVERY = 60.0
 
 _AUDIENCE = "carillon:user"
+_TICKETS = "carillon:stream"
 #: Compared against where no key is found, so that the answer takes as long.
 _NOBODY = bytes(32)
 
@@ -51,6 +53,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_test: bool
     #: Whose token it is; None for an API key.
     user_id: str | None = None
+    #: Epoch seconds at which the credential ends; None: not by itself.
+    until: float | None = None
 
 
 class _Known:
@@ -122,6 +126,47 @@ def mint_user_token(caller: Caller, user_id: str, *, now: datetime, lifetime: ti
     return jwt.encode(claims, conf.USER_TOKEN_KEY, algorithm="HS256")
 
 
+def mint_ticket(caller: Caller, user_id: str, *, now: datetime, lifetime: timedelta, stays: timedelta) -> str:
+    """What opens one user's stream within `lifetime`, and nothing else: it may stand in an address.
+
+    The stream may stay open for `stays`, or as long as the credential it was minted for.
+    """
+    until = (now + stays).timestamp()
+    claims = {
+        "aud": _TICKETS,
+        "sub": user_id,
+        "key": caller.key_id,
+        "exp": now + lifetime,
+        "until": until if caller.until is None else min(until, caller.until),
+    }
+    return jwt.encode(claims, conf.USER_TOKEN_KEY, algorithm="HS256")
+
+
+def caller_of_ticket(credential: str) -> Caller:
+    """Who comes with a ticket, or with a user token in its place; raises `InvalidKey` or `ExpiredKey`."""
+    try:
+        return _caller_of_token(credential, _TICKETS)
+    except ExpiredKey:
+        raise
+    except InvalidKey:
+        return _caller_of_token(credential)
+
+
+def is_still_good(caller: Caller) -> bool:
+    """Whether a caller who was let in would be let in now: the key is not revoked, the credential has not ended."""
+    row = _known(caller.key_id)
+    return row is not None and not row.is_stopped and (caller.until is None or caller.until > time.time())
+
+
+def check_reader(caller: Caller, user_id: str, *scopes: str) -> None:
+    """For callers who come by another way than a view: raises `MissingScope`, or `UnknownUser` for anybody else's."""
+    if caller.user_id is not None:
+        if caller.user_id != user_id:
+            raise UnknownUser
+    elif caller.scopes.isdisjoint(scopes):
+        raise MissingScope(*scopes)
+
+
 def _caller_of(header: str) -> Caller:
     scheme, _, credential = header.partition(" ")
     if scheme.lower() != "bearer":
@@ -140,24 +185,18 @@ def _caller_of_key(credential: str) -> Caller:
         raise ExpiredKey
     _note_use(row.id)
     return Caller(
-        application_id=row.application_id, key_id=row.id, scopes=row.scopes, tier=row.tier, is_test=row.is_test
+        application_id=row.application_id,
+        key_id=row.id,
+        scopes=row.scopes,
+        tier=row.tier,
+        is_test=row.is_test,
+        until=None if row.expires_at is None else row.expires_at.timestamp(),
     )
 
 
-def _caller_of_token(credential: str) -> Caller:
+def _caller_of_token(credential: str, audience: str = _AUDIENCE) -> Caller:
     """Revoking a key ends the tokens it minted; a key that merely ran out lets them run out too."""
-    try:
-        claims: dict[str, Any] = jwt.decode(
-            credential,
-            conf.USER_TOKEN_KEY,
-            algorithms=["HS256"],
-            audience=_AUDIENCE,
-            options={"require": ["exp", "sub", "key"]},
-        )
-    except jwt.ExpiredSignatureError:
-        raise ExpiredKey from None
-    except jwt.InvalidTokenError:
-        raise InvalidKey from None
+    claims = _claims_of(credential, audience)
     row = _known(claims["key"])
     if row is None or row.is_stopped:
         raise InvalidKey
@@ -168,14 +207,31 @@ def _caller_of_token(credential: str) -> Caller:
         tier=row.tier,
         is_test=row.is_test,
         user_id=claims["sub"],
+        until=float(claims["until"] if "until" in claims else claims["exp"]),
     )
+
+
+def _claims_of(credential: str, audience: str) -> dict[str, Any]:
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            credential,
+            conf.USER_TOKEN_KEY,
+            algorithms=["HS256"],
+            audience=audience,
+            options={"require": ["exp", "sub", "key"]},
+        )
+    except jwt.ExpiredSignatureError:
+        raise ExpiredKey from None
+    except jwt.InvalidTokenError:
+        raise InvalidKey from None
+    return claims
 
 
 def _is_own(caller: Caller, view: APIView) -> bool:
     """Whether the path is the token's own user; anybody else looks to them like nobody."""
     if not getattr(view, "user_token_allowed", False):
         raise MissingScope
-    if view.kwargs.get("user_id") != caller.user_id:
+    if not getattr(view, "asks_owner", False) and view.kwargs.get("user_id") != caller.user_id:
         raise UnknownUser
     return True
 

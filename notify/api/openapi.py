@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from drf_spectacular.openapi import AutoSchema
+from msgspec import UNSET, UnsetType
 from rest_framework.views import APIView
 
 from channels.rules.wire import schema_of
@@ -20,11 +21,13 @@ from notify.api.auth import scopes_of
 
 _PROBLEM = "application/problem+json"
 _COMMON: dict[int, tuple[str, ...]] = {
-    401: ("invalid_key", "expired_key"),
-    403: ("missing_scope",),
     429: ("rate_limited",),
     500: ("internal_error",),
     503: ("not_accepting",),
+}
+_OF_CREDENTIALS: dict[int, tuple[str, ...]] = {
+    401: ("invalid_key", "expired_key"),
+    403: ("missing_scope",),
 }
 _OF_BODIES: dict[int, tuple[str, ...]] = {
     400: ("malformed_json",),
@@ -33,15 +36,25 @@ _OF_BODIES: dict[int, tuple[str, ...]] = {
 }
 _OF_QUERIES: dict[int, tuple[str, ...]] = {422: ("unknown_field", "invalid_…")}
 _PARAMETER = re.compile(r"{(\w+)}")
-_FORMATS = {"notification_id": {"type": "string", "format": "uuid"}, "n": {"type": "integer"}}
+_UUID = {"type": "string", "format": "uuid"}
+_FORMATS = {"notification_id": _UUID, "campaign_id": _UUID, "fanout_id": _UUID, "n": {"type": "integer"}}
+
+
+class TextPosition(msgspec.Struct, frozen=True):
+    """Where in a text the fault is: line and column from 1, and the characters before it."""
+
+    line: int
+    column: int
+    offset: int
 
 
 class FieldFault(msgspec.Struct, frozen=True):
-    """One fault of a request."""
+    """One fault of a request; `position` only where the field holds a language of its own."""
 
     pointer: str
     code: str
     message: str
+    position: TextPosition | UnsetType = UNSET
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -118,6 +131,8 @@ def _refusals(view: APIView, method: str) -> dict[int, tuple[str, ...]]:
         groups.append(_OF_BODIES)
     if _declared(view, "queries", method) is not None:
         groups.append(_OF_QUERIES)
+    if view.authentication_classes:
+        groups.append(_OF_CREDENTIALS)
     groups.append(_COMMON)
     merged: dict[int, tuple[str, ...]] = {}
     for group in groups:

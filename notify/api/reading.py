@@ -61,6 +61,10 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
     provider: str | None
     provider_message_id: str | None
     attempts: int
+    #: Text messages it was billed as; 0 on other channels, and until a provider took it.
+    segments: int
+    #: By the rate card, in millionths of the installation's currency.
+    cost_micros: int
     next_attempt_at: datetime | None
     sent_at: datetime | None
     delivered_at: datetime | None
@@ -246,7 +250,8 @@ def _record(history: History) -> NotificationRecord:
 
 def _delivery(one: DeliveryRow, attempts: list[AttemptRow]) -> DeliveryView:
     """A delivery; its provider's id of the message is that of the last attempt that got one."""
-    given = [try_.provider_message_id for try_ in attempts if try_.delivery_id == one.id and try_.provider_message_id]
+    tries = [try_ for try_ in attempts if try_.delivery_id == one.id]
+    given = [try_.provider_message_id for try_ in tries if try_.provider_message_id]
     return DeliveryView(
         id=one.id,
         channel=one.channel,
@@ -257,6 +262,8 @@ def _delivery(one: DeliveryRow, attempts: list[AttemptRow]) -> DeliveryView:
         provider=one.provider or None,
         provider_message_id=given[-1] if given else None,
         attempts=one.attempts,
+        segments=sum(try_.segments for try_ in tries),
+        cost_micros=sum(try_.cost_micros for try_ in tries),
         next_attempt_at=one.next_attempt_at,
         sent_at=one.sent_at,
         delivered_at=one.delivered_at,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -27,19 +28,23 @@ class TierThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: APIView) -> bool:  # noqa: ARG002 - DRF's signature
         """Raises `RateLimited` itself, with how long to wait."""
         caller = request.auth
-        if not isinstance(caller, Caller):
-            return True
-        rate = CALL_RATES[caller.tier] if caller.user_id is None else USER_CALL_RATE
-        metrics.call_metered(caller.tier.value)
-        if rate is None:
-            context_of(request).rate = _UNLIMITED
-            return True
-        drawn = draw(_bucket_of(caller), rate)
-        context_of(request).rate = drawn.state
-        if drawn.wait_seconds:
-            metrics.rate_limited(caller.tier.value, "api")
-            raise RateLimited(drawn.wait_seconds)
+        if isinstance(caller, Caller):
+            meter(request, caller)
         return True
+
+
+def meter(request: Request | HttpRequest, caller: Caller) -> None:
+    """Count one call of a caller; raises `RateLimited`."""
+    rate = CALL_RATES[caller.tier] if caller.user_id is None else USER_CALL_RATE
+    metrics.call_metered(caller.tier.value)
+    if rate is None:
+        context_of(request).rate = _UNLIMITED
+        return
+    drawn = draw(_bucket_of(caller), rate)
+    context_of(request).rate = drawn.state
+    if drawn.wait_seconds:
+        metrics.rate_limited(caller.tier.value, "api")
+        raise RateLimited(drawn.wait_seconds)
 
 
 def _bucket_of(caller: Caller) -> str:
