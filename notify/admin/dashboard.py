@@ -13,7 +13,7 @@ from django.utils import timezone
 from channels.admin.providers import switched_off
 from channels.vocabulary import Channel
 from notify.models import NotificationType, Template
-from notify.store import backlog, overview
+from notify.store import backlog, modes, overview
 from notify.vocabulary import DeliveryStatus as D
 
 _DAY = timedelta(hours=24)
@@ -63,6 +63,7 @@ def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         figures["waiting_pages"] = sum(line.count for line in waiting.pages)
         figures["oldest_seconds"] = max(line.oldest_seconds for line in waiting.pages)
         figures["dead_letters"] = waiting.dead_letters
+        figures["mode"] = modes.read_mode()
     if request.user.has_perm("channels.view_providerswitch"):
         figures["switched_off"], figures["has_faults"] = switched_off()
     if request.user.has_perm("notify.view_template"):

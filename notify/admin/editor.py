@@ -17,24 +17,35 @@ from channels.errors import Refusal
 from channels.rules.wire import decode
 from notify import author
 from notify.errors import UnknownTemplate, UnknownTemplateVersion
-from notify.rules.content_limits import FIELDS
+from notify.rules.content_limits import FIELDS, RICH
+from notify.rules.rich_fields import Written, all_flattened
 from notify.rules.template_requests import TemplateBody, TemplateView, VersionBody
 from notify.rules.trial_findings import Document
-from notify.rules.variables import examples
+from notify.rules.variables import Variable, examples
 from notify.store.types import list_types
 
 #: The channels and their fields in the order in which people write them; an e-mail is written as MJML or as HTML.
 EDITED: dict[str, list[str]] = {channel.value: list(fields) for channel, fields in FIELDS.items()}
 EDITED["email"].append("mjml_body")
+for _channel in RICH:
+    EDITED[_channel.value] += ["actions", "data"]
 #: Types that are offered for a new template; any other key may be written.
 _MOST_TYPES = 500
 _NEW: dict[str, Any] = {"template_id": "", "type": "", "default_locale": "en", "channels": {}, "variables": {}}
 
 
+class Draft(msgspec.Struct, frozen=True):
+    """What somebody has written so far."""
+
+    channels: Written
+    variables: dict[str, Variable]
+    default_locale: str
+
+
 class DraftPreview(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the editor asks while somebody writes."""
 
-    document: Document
+    document: Draft
     locale: str
     #: Values to try it with; those left out are made up.
     variables: dict[str, Any] = {}
@@ -102,8 +113,14 @@ class EditorPages(Desk):
             asked = decode(request.body, DraftPreview)
         except Refusal as refusal:
             return JsonResponse({"errors": _faults(refusal)}, status=422)
+        written = asked.document
+        document = Document(
+            channels=all_flattened(written.channels),
+            variables=written.variables,
+            default_locale=written.default_locale,
+        )
         try:
-            made = author.preview_draft(asked.document, locale=asked.locale, variables=asked.variables)
+            made = author.preview_draft(document, locale=asked.locale, variables=asked.variables)
         except Refusal as refusal:
             return JsonResponse({"errors": _faults(refusal)})
         return JsonResponse({"channels": msgspec.to_builtins(made)})

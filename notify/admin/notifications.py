@@ -38,6 +38,7 @@ class FinderForm(forms.Form):
     user_id = forms.CharField(required=False, max_length=128)
     recipient = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
     type = forms.CharField(required=False, max_length=100)
+    campaign = forms.UUIDField(required=False, widget=forms.HiddenInput)
     status = forms.ChoiceField(
         required=False, choices=[("", "any"), *((one.value, one.value.replace("_", " ")) for one in NotificationStatus)]
     )
@@ -90,6 +91,7 @@ class NotificationDesk(Desk):
             reading.Filters(
                 recipient_id=recipient_id,
                 type_key=wanted["type"] or None,
+                campaign_id=str(wanted["campaign"]) if wanted["campaign"] else None,
                 status=NotificationStatus(wanted["status"]) if wanted["status"] else None,
                 created_after=wanted["since"],
                 before=wanted["before"] or (first_id(wanted["until"]) if wanted["until"] else None),

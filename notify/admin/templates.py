@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -18,6 +19,7 @@ from notify import author
 from notify.admin.differences import compared
 from notify.admin.editor import EDITED, EditorPages, number_of, view_or_404
 from notify.models import Template
+from notify.rules.rich_fields import Source, flattened
 from notify.rules.template_requests import Preview, PreviewBody, TemplateView
 from notify.rules.variables import examples
 from notify.store.types import types_naming
@@ -120,12 +122,18 @@ def _preview(view: TemplateView, locale: str) -> tuple[Preview | None, str]:
         return None, refusal.detail
 
 
+def _shown(wording: Mapping[str, Source], fields: Sequence[str]) -> dict[str, str]:
+    """What was written, in the order of the editor; buttons and data part by part."""
+    written = [flattened({field: source}) for field in fields if (source := wording.get(field))]
+    return {field: text for part in written for field, text in part.items()}
+
+
 def _words(view: TemplateView, locale: str, preview: Preview | None) -> list[tuple[str, dict[str, str], Any]]:
     """Channel, what its author wrote in this language, and how it reads; in the order of the editor."""
     return [
         (
             channel,
-            {field: source for field in fields if (source := view.channels[channel].get(locale, {}).get(field))},
+            _shown(view.channels[channel].get(locale, {}), fields),
             preview.channels.get(channel) if preview else None,
         )
         for channel, fields in EDITED.items()

@@ -21,10 +21,10 @@ from unfold.widgets import (
 
 from channels.admin.desk import BaseAdmin
 from channels.vocabulary import Channel
-from notify import author
+from notify import author, conf
 from notify.models import NotificationType, Template
 from notify.rules.template_requests import Cap, TypeBody, is_key
-from notify.vocabulary import Priority, QuietHoursPolicy
+from notify.vocabulary import OverCap, Priority, QuietHoursPolicy
 from preferences.vocabulary import Category
 
 if TYPE_CHECKING:
@@ -45,7 +45,11 @@ _HELP = {
     "mandatory": "Security notices and one-time passwords: people may choose the channel, but not switch it off.",
     "quiet_hours": "What becomes of it inside a person's quiet hours.",
     "digestible": "May wait and be gathered into a digest where a person asked for one.",
+    "over_cap": "What becomes of it where a person has had enough for now: told in a digest, later, or not at all.",
     "exempt_from_caps": "Never counted against the frequency caps.",
+    "retention_days": "Its words are cleared after so many days, in log and inbox; empty: when the log is dropped.",
+    "track_opens": "Puts an invisible picture into its e-mails, which tells when a person reads: ask your counsel.",
+    "track_clicks": "Has the links of its e-mails lead through us.",
     "ttl_seconds": "Not sent any more after so many seconds; empty: kept until it is sent.",
 }
 
@@ -128,7 +132,11 @@ class TypeForm(TypeModelForm):
             "digestible",
             "exempt_from_caps",
             "caps",
+            "over_cap",
             "ttl_seconds",
+            "retention_days",
+            "track_opens",
+            "track_clicks",
         )
         widgets = {"key": UnfoldAdminTextInputWidget}
         help_texts = _HELP
@@ -159,6 +167,9 @@ class TypeForm(TypeModelForm):
         if template is not None and (cleaned.get("key") or self.instance.key) != template.type_key:
             made_for = f"“{template.pk}” was made for the type {template.type_key}; choose one made for this type."
             self.add_error("template", made_for)
+        kept = cleaned.get("retention_days")
+        if kept is not None and not 1 <= kept <= conf.RETENTION_DAYS:
+            self.add_error("retention_days", f"Give 1 to {conf.RETENTION_DAYS} days, for which the log is kept.")
         return cleaned
 
 
@@ -176,7 +187,8 @@ class TypeAdmin(BaseAdmin):
     fieldsets = (
         (None, {"fields": ("key", "category", "priority", "channels", "template")}),
         ("The person's wishes", {"fields": ("mandatory", "quiet_hours", "digestible")}),
-        ("Limits", {"fields": ("exempt_from_caps", "caps", "ttl_seconds")}),
+        ("Limits", {"fields": ("exempt_from_caps", "caps", "over_cap", "ttl_seconds", "retention_days")}),
+        ("Tracking of e-mails", {"fields": ("track_opens", "track_clicks")}),
     )
 
     @admin.display(description="Channels")
@@ -213,8 +225,12 @@ class TypeAdmin(BaseAdmin):
                 caps=[Cap(**cap) for cap in obj.caps],
                 quiet_hours=QuietHoursPolicy(obj.quiet_hours),
                 digestible=obj.digestible,
+                over_cap=OverCap(obj.over_cap),
                 mandatory=obj.mandatory,
                 ttl_seconds=obj.ttl_seconds,
+                retention_days=obj.retention_days,
+                track_opens=obj.track_opens,
+                track_clicks=obj.track_clicks,
                 template_id=obj.template_id,
             ),
         )

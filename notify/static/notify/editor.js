@@ -7,12 +7,13 @@
   const CHANNEL_NAMES = { push: "Push", email: "E-mail", sms: "SMS", in_app: "In-app" };
   const FIELD_NAMES = {
     title: "Title", subject: "Subject", body: "Text", html_body: "HTML", mjml_body: "MJML",
-    image_url: "Picture", action_url: "Link",
+    image_url: "Picture", action_url: "Link", sound: "Sound", badge: "Badge", category: "Category of the app's buttons",
+    actions: "Buttons, a line each: id | title | link", data: "Data for the app, a line each: key = text",
   };
   /* A mail is written as one of the two; while one has words, the other is not offered. */
   const INSTEAD = { html_body: "mjml_body", mjml_body: "html_body" };
   const TALL = new Set(["html_body", "mjml_body"]);
-  const ONE_LINE = new Set(["title", "subject", "image_url", "action_url"]);
+  const ONE_LINE = new Set(["title", "subject", "image_url", "action_url", "sound", "badge", "category"]);
   const TYPES = ["string", "number", "boolean", "list", "object"];
   const PAUSE_MS = 350;
 
@@ -39,6 +40,34 @@
     if (text === "") return null;
     if (type === "string") return text;
     try { return JSON.parse(text); } catch { return text; }
+  }
+
+  /* Buttons and data are written as lines and kept as the API has them. */
+  const LINES = {
+    actions: {
+      shown: (buttons) => buttons.map((one) => [one.id, one.title, one.url].filter(Boolean).join(" | ")),
+      kept: (lines) => lines.map((line) => {
+        const [id, title, url] = line.split("|").map((part) => part.trim());
+        return { id, title: title || "", ...(url ? { url } : {}) };
+      }),
+    },
+    data: {
+      shown: (data) => Object.entries(data).map(([key, text]) => `${key} = ${text}`),
+      kept: (lines) => Object.fromEntries(lines.map((line) => {
+        const at = line.indexOf("=");
+        return at < 0 ? [line.trim(), ""] : [line.slice(0, at).trim(), line.slice(at + 1).trim()];
+      })),
+    },
+  };
+
+  function readable(field, source) {
+    return LINES[field] && source ? LINES[field].shown(source).join("\n") : String(source ?? "");
+  }
+
+  function keepable(field, text) {
+    if (!LINES[field]) return text;
+    const lines = text.split("\n").filter((line) => line.trim());
+    return lines.length ? LINES[field].kept(lines) : "";
   }
 
   function make(tag, attributes = {}, ...children) {
@@ -145,10 +174,10 @@
     const wrong = faultsAt(`/channels/${at.channel}/${at.locale}/${field}`);
     const attributes = {
       id, class: `in${TALL.has(field) ? " tall" : ""}${wrong.length ? " bad" : ""}`, "data-field": field, spellcheck: !TALL.has(field) && "true",
-      oninput: (event) => { fields[field] = event.target.value; changed(); },
+      oninput: (event) => { fields[field] = keepable(field, event.target.value); changed(); },
     };
     const control = make(ONE_LINE.has(field) ? "input" : "textarea", attributes);
-    control.value = fields[field] || "";
+    control.value = readable(field, fields[field]);
     return make("div", { class: "field" },
       make("label", { for: id }, FIELD_NAMES[field] || field), control,
       ...wrong.map((fault) => make("p", { class: "wrong" }, fault.message)));
@@ -265,13 +294,26 @@
   }
 
   function shown(words) {
-    if (at.channel === "sms") return make("div", { class: "bubble" }, words.body || "");
+    if (at.channel === "sms") return text(words);
     if (at.channel === "email") return mail(words);
     const card = make("div", { class: "toast" });
     if (words.image_url) card.append(make("img", { src: words.image_url, alt: "" }));
     card.append(make("strong", {}, words.title || ""), make("p", {}, words.body || ""));
+    for (const one of words.actions || []) card.append(make("span", { class: "chip", title: one.url || "" }, one.title));
+    for (const [key, text] of Object.entries(words.data || {})) card.append(make("span", { class: "faint small wrap" }, `${key} = ${text}`));
     if (words.action_url) card.append(make("span", { class: "faint small wrap" }, words.action_url));
     return card;
+  }
+
+  /* What it is billed as: one curly quotation mark may double it. */
+  function text(words) {
+    const bubble = make("div", {}, make("div", { class: "bubble" }, words.body || ""));
+    const count = words.sms;
+    if (!count) return bubble;
+    const plural = count.segments === 1 ? "segment" : "segments";
+    bubble.append(make("p", { class: "faint small" }, `${count.encoding} · ${count.characters} characters · ${count.segments} ${plural}${count.is_cut ? " · cut" : ""}`));
+    if (count.not_gsm.length) bubble.append(make("p", { class: "small" }, `Not GSM-7: ${count.not_gsm.slice(0, 12).join(" ")}`));
+    return bubble;
   }
 
   function mail(words) {
