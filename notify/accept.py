@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import msgspec
 from django.db import transaction
 
 from channels.rules.sealing import seal
-from notify import conf, queue
+from notify import conf, metrics, queue
 from notify.errors import IdempotencyConflict, RecipientsRejected, RequestInProgress
 from notify.policy import ESTIMATES
 from notify.rules.fingerprint import fingerprint
 from notify.rules.ids import ENTROPY, new_ids
-from notify.rules.intake import Call, Pinned, Rejection, check_request, own_variables, when
+from notify.rules.intake import Call, Pinned, Rejection, check_request, expiry_of, own_variables, screened, when
 from notify.rules.requests import LocalSchedule, RecipientItem
+from notify.rules.schedule import zone_data
 from notify.store import intake, pages, templates, types
 from notify.vocabulary import NotificationStatus, PageRef, PageStep, Priority, Step
 from preferences import store as people
-from preferences.vocabulary import RecipientRef, RecipientStatus
+from preferences.rules.quiet import zone_name
+from preferences.vocabulary import RecipientRef
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -73,6 +76,7 @@ def _write(call: Call) -> bytes:
     intake.insert_batch(batch)
     intake.insert_notifications(batch, notifications)
     _hand_to_planning(call, batch, notifications)
+    transaction.on_commit(partial(metrics.event_accepted, len(notifications)))
     return _response(call, pinned, batch, shares, notifications, rejected)
 
 
@@ -96,7 +100,7 @@ def _shares(call: Call, pinned: Pinned) -> tuple[list[_Share], list[Rejection]]:
     seen: set[str] = set()
     for at, item in enumerate(items):
         recipient = known.get(item.user_id)
-        checked = _screen(item, recipient, seen) or own_variables(pinned, shared, item, at)
+        checked = screened(item, recipient, seen) or own_variables(pinned, shared, item, at)
         if isinstance(checked, Rejection):
             rejected.append(checked)
         elif recipient is not None:
@@ -106,27 +110,19 @@ def _shares(call: Call, pinned: Pinned) -> tuple[list[_Share], list[Rejection]]:
     return shares, rejected
 
 
-def _screen(item: RecipientItem, recipient: RecipientRef | None, seen: set[str]) -> Rejection | None:
-    """Why this recipient cannot be accepted at all; preferences are not asked here."""
-    if recipient is None or recipient.status is RecipientStatus.ERASED:
-        return Rejection(item.user_id, "unknown_user", "There is no user with this id; create it with PUT /v1/users.")
-    if item.user_id in seen:
-        return Rejection(item.user_id, "duplicate", "This user is already among the recipients of this request.")
-    return None
-
-
 def _instants(call: Call, recipients: Sequence[RecipientRef]) -> dict[int, datetime | None]:
     """When each recipient is to be told; None: now. Zones are only looked up when the schedule asks for them."""
     schedule = call.request.schedule_at
     zones: dict[int, str] = {}
     if isinstance(schedule, LocalSchedule) and schedule.timezone == "recipient":
         facts = people.facts_for([one.id for one in recipients], ())
-        zones = {one.id: one.preferences.timezone or one.timezone or "UTC" for one in facts.values()}
+        zones = {one.id: zone_name(one) for one in facts.values()}
     return {one.id: when(schedule, zones.get(one.id, "UTC"), now=call.now) for one in recipients}
 
 
 def _batch(call: Call, pinned: Pinned, total: int) -> intake.NewBatch:
     request = call.request
+    local = request.schedule_at if isinstance(request.schedule_at, LocalSchedule) else None
     return intake.NewBatch(
         id=new_ids(1, now=call.now, entropy=os.urandom(ENTROPY))[0],
         application_id=call.application_id,
@@ -142,6 +138,9 @@ def _batch(call: Call, pinned: Pinned, total: int) -> intake.NewBatch:
         request_id=call.request_id,
         total=total,
         created_at=call.now,
+        local_time=local.wall_clock().isoformat() if local is not None else None,
+        local_zone=local.timezone if local is not None else None,
+        zone_data=zone_data() if local is not None else None,
     )
 
 
@@ -159,19 +158,10 @@ def _notifications(call: Call, pinned: Pinned, shares: Sequence[_Share]) -> list
                 channels=share.item.channels,
                 sealed=seal(key, share.content, b"notification.sealed:" + one.bytes),
                 scheduled_at=share.scheduled_at,
-                expires_at=_expiry(call, pinned, share),
+                expires_at=expiry_of(call, pinned.kind, share.scheduled_at),
             )
         )
     return rows
-
-
-def _expiry(call: Call, pinned: Pinned, share: _Share) -> datetime | None:
-    """The caller's expiry, else the type's lifetime counted from when it is due."""
-    if call.request.expires_at is not None:
-        return call.request.expires_at.astimezone(UTC)
-    if pinned.kind.ttl_seconds is None:
-        return None
-    return (share.scheduled_at or call.now) + timedelta(seconds=pinned.kind.ttl_seconds)
 
 
 def _hand_to_planning(call: Call, batch: intake.NewBatch, notifications: Sequence[intake.NewNotification]) -> None:

@@ -9,6 +9,9 @@ import msgspec
 from django.db import transaction
 
 from channels.errors import FieldError
+from channels.rules.sms import not_gsm, segments, transliterated
+from channels.vocabulary import Channel
+from notify import conf
 from notify.errors import (
     InvalidRequest,
     InvalidTemplate,
@@ -17,14 +20,18 @@ from notify.errors import (
     UnknownTemplateVersion,
     UnknownType,
 )
+from notify.rules.cautions import cautions_for
+from notify.rules.content_limits import shaped_sms
 from notify.rules.locales import by_lower_case, canonical, choose
 from notify.rules.rendering import CompiledTemplate, TemplateFault, TemplateFlaw
+from notify.rules.rich_fields import Written, all_flattened, all_gathered
 from notify.rules.template_requests import (
     MAX_NUMBER,
     Change,
     Preview,
     PreviewBody,
     PreviewedChannel,
+    SmsCount,
     TemplateBody,
     TemplatePatch,
     TemplateView,
@@ -38,13 +45,19 @@ from notify.rules.variables import Schema, Variable, VariableFault, check, examp
 from notify.rules.wordings import differences, schema_of
 from notify.store import authoring, templates, types
 from notify.trial import try_out
-from notify.vocabulary import TypeRow
+from notify.vocabulary import Content, TypeRow
 from preferences import store as people
 from preferences.errors import UnknownUser
+
+#: The words of a channel that a preview shows.
+_SHOWN = tuple(Content.__struct_fields__)
 
 
 def define_type(key: str, body: TypeBody) -> tuple[TypeRow, bool]:
     """Create or replace a notification type; whether it is new. A type names only a template of its own."""
+    if body.retention_days is not None and body.retention_days > conf.RETENTION_DAYS:
+        text = f"The log is kept for {conf.RETENTION_DAYS} days (CARILLON_RETENTION_DAYS); give as many at most."
+        raise _wrong("retention_days", "invalid_retention_days", text)
     if body.template_id is not None:
         head = authoring.head(body.template_id)
         if head is None:
@@ -124,17 +137,19 @@ def view_template(template_id: str, number: int | None = None) -> TemplateView:
     """A template with the words of one version: the published one unless another is named."""
     head = _head(template_id)
     version = _words(template_id, number)
+    kind = types.type_for(head.type_key)
     return TemplateView(
         template_id=template_id,
         type=head.type_key,
         default_locale=head.default_locale,
         published_version=head.published_version,
         version=version.number,
-        channels=version.channels,
+        channels=all_gathered(version.channels),
         variables=version.variables,
         versions=authoring.list_versions(template_id),
         created_at=head.created_at,
         updated_at=head.updated_at,
+        warnings=cautions_for(version.channels, kind.category if kind is not None else None),
     )
 
 
@@ -173,8 +188,8 @@ def compare(template_id: str, before: int, after: int) -> list[Change]:
     return differences(one.channels, one.variables, other.channels, other.variables)
 
 
-def _prepare(channels: dict[str, Any], variables: Mapping[str, Variable], default_locale: str) -> Prepared:
-    document = Document(channels=channels, variables=dict(variables), default_locale=default_locale)
+def _prepare(channels: Written, variables: Mapping[str, Variable], default_locale: str) -> Prepared:
+    document = Document(channels=all_flattened(channels), variables=dict(variables), default_locale=default_locale)
     return _accepted(try_out(document))
 
 
@@ -261,8 +276,25 @@ def _rendered(
         hint = f" ({fault.hint})" if isinstance(fault, TemplateFault) and fault.hint else ""
         finding = Finding(code=fault.code, message=f"{fault}{hint}", channel=channel)
         raise InvalidTemplate([FieldError(finding.pointer, finding.code, finding.sentence())]) from None
-    fields = {name: getattr(made.content, name) for name in PreviewedChannel.__struct_fields__ if name != "locale"}
-    return PreviewedChannel(locale=made.locale, **fields)
+    if channel == Channel.SMS:
+        return _counted(made.locale, made.content.body)
+    return PreviewedChannel(locale=made.locale, **{name: getattr(made.content, name) for name in _SHOWN})
+
+
+def _counted(locale: str, written: str) -> PreviewedChannel:
+    """A text message as it would go out, with what it would be billed as."""
+    wished = transliterated(written) if conf.SMS_TRANSLITERATE else written
+    body = shaped_sms(wished, most=conf.SMS_MAX_SEGMENTS, transliterate=False)
+    found = segments(body)
+    count = SmsCount(
+        encoding=found.encoding,
+        characters=len(body),
+        units=found.units,
+        segments=found.count,
+        not_gsm=not_gsm(wished),
+        is_cut=body is not wished,
+    )
+    return PreviewedChannel(locale=locale, body=body, sms=count)
 
 
 def _wrong(field: str, code: str, message: str) -> InvalidRequest:

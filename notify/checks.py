@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error, register
 
 import celeryconfig
 from notify.policy import DISPATCH_BUDGET, LEASE, LEASE_MARGIN
+from notify.rules.schedule import instant_of_local
 
 
 @register("carillon")
@@ -51,8 +52,20 @@ def check_zone_data(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMe
                 id="notify.E003",
             )
         ]
+    told = instant_of_local(*_KNOWN_HOUR)
+    if told != _KNOWN_INSTANT:
+        return [
+            Error(
+                f"zones are not read from the pinned tzdata package: 09:00 in Vancouver would be {told:%H:%M} UTC",
+                hint="start by manage.py, celery or granian with config.settings, which turn the system's files off",
+                id="notify.E004",
+            )
+        ]
     return []
 
 
+#: Since 2026 Vancouver stays on summer time; the files of many systems do not know.
+_KNOWN_HOUR = (datetime.fromisoformat("2026-12-01T09:00"), "America/Vancouver")
+_KNOWN_INSTANT = datetime(2026, 12, 1, 16, tzinfo=UTC)
 #: Zone data older than this gives wrong hours for Vancouver, Edmonton, Havana and Casablanca.
 _OLDEST_ZONES = 2026

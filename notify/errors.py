@@ -118,8 +118,38 @@ class BodyTooLarge(Refusal):
     code = "body_too_large"
     status = 413
 
+    def __init__(self, mebibytes: int = 1) -> None:
+        super().__init__(f"The body is over {mebibytes} MiB; split it into several calls.")
+
+
+class UnknownProvider(Refusal):
+    """No provider account of this name, or none that takes callbacks."""
+
+    code = "unknown_provider"
+    status = 404
+
     def __init__(self) -> None:
-        super().__init__("The body is over 1 MiB; split it into several calls.")
+        super().__init__("No provider account of this name takes receipts.")
+
+
+class NotGenuineReceipt(Refusal):
+    """A callback that its provider did not send: whoever forged it learns nothing."""
+
+    code = "not_genuine"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+
+class UnclearReceipt(Refusal):
+    """A genuine callback that is not understood."""
+
+    code = "unreadable_receipt"
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__("The callback is genuine and was not understood; what was expected is in our log.")
 
 
 class IdempotencyKeyRequired(Refusal):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import Counter, Histogram
 
@@ -22,8 +22,21 @@ _LATENCY = Histogram(
     ["channel", "priority"],
     buckets=LATENCY_EDGES,
 )
+#: Nobody's call holds more than 1,000; a campaign is one event, however many it reaches.
+_EVENT_SIZES = (1, 2, 5, 10, 20, 50, 100, 500, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
+_EVENTS = Histogram(
+    "notification_recipients_per_event",
+    "Who is told of one accepted call or one campaign's run: what capacity depends on most",
+    buckets=_EVENT_SIZES,
+)
 _CALLS = Counter("notification_api_calls", "Calls with a valid credential, by its tier", ["tier"])
+_RECEIPTS = Counter("notification_receipt", "Receipts that came in, repeats among them", ["provider", "kind"])
 _RATE_LIMITED = Counter("notification_rate_limited", "What a rate limit held back", ["user_type", "channel"])
+
+
+def event_accepted(recipients: int) -> None:
+    """Note how many are told of one event; a repeated call is none."""
+    _EVENTS.observe(recipients)
 
 
 def deliveries_recorded(channel: str, status: str, count: int) -> None:
@@ -40,6 +53,12 @@ def latency_observed(channel: str, priority: str, seconds: Sequence[float]) -> N
     for bucket, count in Tally(bisect_left(LATENCY_EDGES, one) for one in seconds).items():
         child._buckets[bucket].inc(count)  # noqa: SLF001 - the client has no bulk door; a test holds it to `observe`
     child._sum.inc(sum(max(one, 0.0) for one in seconds))  # noqa: SLF001
+
+
+def receipts_came(account: str, kinds: Mapping[str, int]) -> None:
+    """Count the receipts of one callback by what they told."""
+    for kind, count in kinds.items():
+        _RECEIPTS.labels(account, kind).inc(count)
 
 
 def call_metered(tier: str) -> None:

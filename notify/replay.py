@@ -79,8 +79,8 @@ def _resealed(original: stopping.Original, copy_id: UUID) -> bytes:
     facts = people.facts_for([original.recipient_id]).get(original.recipient_id)
     if facts is None:
         raise UnknownNotification
-    key = people.data_key(facts.wrapped_key, facts.id)
     try:
+        key = people.data_key(facts.wrapped_key, facts.id)
         plain = unseal(key, original.sealed, b"notification.sealed:" + original.id.bytes)
     except Unreadable:
         raise UnknownNotification from None

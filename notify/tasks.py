@@ -5,10 +5,11 @@ from __future__ import annotations
 from uuid import UUID
 
 from celery import shared_task
+from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
 from channels import redis_state
-from notify import dispatch, plan, queue, render, sweep
+from notify import accept, confirm, digest, dispatch, govern, plan, queue, receive, render, sweep
 from notify.render import RenderedPage
 from notify.vocabulary import PageRef, Step
 
@@ -35,6 +36,12 @@ def dispatch_page(page_id: str, sealed: str) -> None:
         queue.enqueue(Step.PLAN, dispatch.dispatch_page(UUID(page_id), sealed))
 
 
+@shared_task(name=Step.RECEIVE.value)
+def receive_receipts() -> None:
+    """Apply what providers have told."""
+    receive.receive()
+
+
 @shared_task(name=Step.SWEEP.value)
 def sweep_pages() -> None:
     """Publish what is due or stuck."""
@@ -43,8 +50,15 @@ def sweep_pages() -> None:
 
 @shared_task(name=Step.COLLECT_DUE.value)
 def collect_due() -> None:
-    """Take up deliveries whose waiting is over."""
+    """Take up deliveries whose waiting is over, and people who are to confirm what they asked for."""
     sweep.collect_due()
+    confirm.ask_people(accept.accept)
+
+
+@shared_task(name=Step.DIGEST.value)
+def make_digests() -> None:
+    """Tell in one what was gathered for a person."""
+    digest.make_digests()
 
 
 @shared_task(name=Step.MAINTAIN.value)
@@ -57,6 +71,12 @@ def maintain() -> None:
 def heartbeat(pool: str) -> None:
     """Say that this pool takes work: readiness is progress, not a process."""
     redis_state.beat(pool)
+
+
+@shared_task(name=Step.WATCH_LOAD.value)
+def watch_load() -> None:
+    """Spare the system while too much waits or fails."""
+    govern.watch_load(timezone.now())
 
 
 def _onward(rendered: RenderedPage | None) -> None:
