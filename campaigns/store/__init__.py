@@ -1,0 +1,1 @@
+"""SQL of campaigns: what is asked and written, by the page."""
