@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from kombu import Exchange, Queue
 
+from campaigns.vocabulary import CampaignStep
 from channels.vocabulary import Channel
 from notify.vocabulary import Priority, Step
 
@@ -29,20 +30,24 @@ def _queues_of(priority: Priority) -> tuple[str, ...]:
     return (*(f"dispatch.{channel}.{priority}" for channel in Channel), f"render.{priority}", f"plan.{priority}")
 
 
-#: One pool per priority, never shared; housekeeping apart, so that a backlog cannot starve the sweeper.
+#: One pool per priority, never shared; housekeeping apart, so that a backlog cannot starve the sweeper; receipts apart
+#: from both, since providers decide how many of them come at once; and campaigns, whose audiences are read and written
+#: out by the million.
 POOLS: tuple[Pool, ...] = (
     Pool("critical", _queues_of(Priority.CRITICAL), 4),
     Pool("high", _queues_of(Priority.HIGH), 6),
     Pool("medium", _queues_of(Priority.MEDIUM), 2, niceness=5),
     Pool("low", _queues_of(Priority.LOW), 2, niceness=10),
-    Pool("housekeeping", ("receipts", "campaigns", "housekeeping"), 1),
+    Pool("receipts", ("receipts",), 1, niceness=5),
+    Pool("campaigns", ("campaigns",), 2, niceness=10),
+    Pool("housekeeping", ("housekeeping",), 1),
 )
 
 
 class Tick(NamedTuple):
     """One beat of the schedule: a task run every so many seconds of UTC; wall clocks live in rows."""
 
-    step: Step
+    step: Step | CampaignStep
     seconds: float
     queue: str = "housekeeping"
     args: tuple[str, ...] = ()
@@ -52,7 +57,13 @@ class Tick(NamedTuple):
 SCHEDULE: dict[str, Tick] = {
     "sweep": Tick(Step.SWEEP, 2.0),
     "collect-due": Tick(Step.COLLECT_DUE, 1.0),
+    "digest": Tick(Step.DIGEST, 5.0),
+    "receive": Tick(Step.RECEIVE, 1.0, "receipts"),
     "maintain": Tick(Step.MAINTAIN, 3600.0),
+    "watch-load": Tick(Step.WATCH_LOAD, 15.0),
+    "launch": Tick(CampaignStep.LAUNCH, 1.0),
+    "watch": Tick(CampaignStep.WATCH, 2.0),
+    "import-people": Tick(CampaignStep.IMPORT_PEOPLE, 5.0, "campaigns"),
     **{f"heartbeat-{pool.name}": Tick(Step.HEARTBEAT, 5.0, pool.queues[-1], (pool.name,)) for pool in POOLS},
 }
 

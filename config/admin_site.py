@@ -18,11 +18,11 @@ def _seen_with(permission: str) -> Callable[[HttpRequest], bool]:
     return lambda request: request.user.has_perm(permission)
 
 
-def _item(title: str, icon: str, page: str, permission: str) -> dict[str, Any]:
+def _item(title: str, icon: str, model: str, permission: str, page: str = "changelist") -> dict[str, Any]:
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"admin:{page}_changelist"),
+        "link": reverse_lazy(f"admin:{model}_{page}"),
         "permission": _seen_with(permission),
     }
 
@@ -63,6 +63,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Types", "category", "notify_notificationtype", "notify.view_notificationtype"),
                     _item("Templates", "edit_note", "notify_template", "notify.view_template"),
+                    _item("Campaigns", "campaign", "campaigns_campaign", "campaigns.view_campaign"),
                 ],
             },
             {
@@ -70,6 +71,10 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Notifications", "notifications", "notify_notification", "notify.view_notification"),
                     _item("Recipients", "group", "preferences_recipient", "preferences.view_recipient"),
+                    _item("Imports", "upload_file", "campaigns_import", "campaigns.view_import"),
+                    _item(
+                        "Suppressions", "block", "preferences_recipient", "preferences.view_suppression", "suppressions"
+                    ),
                     _item("Dead letters", "report", "notify_deadletter", "notify.view_deadletter"),
                     _item("Waiting work", "hourglass_top", "notify_page", "notify.view_page"),
                 ],
@@ -77,7 +82,9 @@ UNFOLD: dict[str, Any] = {
             {
                 "title": "How it runs",
                 "items": [
+                    _item("System mode", "tune", "notify_systemmodechange", "notify.view_systemmodechange"),
                     _item("Providers", "alt_route", "channels_providerswitch", "channels.view_providerswitch"),
+                    _item("Costs", "payments", "channels_rate", "channels.view_rate"),
                     _item("Applications", "key", "notify_application", "notify.view_application"),
                     _item(
                         "Schedule",

@@ -1,10 +1,13 @@
-"""The inbox's event stream alone; REST and admin run under WSGI, at a sixth of the cost (performance.md section 7)."""
+"""The live streams of inboxes; REST and admin run under WSGI, at a sixth of the cost (performance.md section 7)."""
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("CARILLON_PROCESS", "stream")
+django.setup()
 
-application = get_asgi_application()
+from config.stream.app import Application  # noqa: E402 - the app registry must be ready first
+
+application = Application()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import ClassVar
 
@@ -17,6 +18,11 @@ from prometheus_client.registry import Collector
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from channels import costs, scorecard
+from channels.errors import ConfigurationFault
+from channels.rules.breaker import State
+from channels.rules.rates import MICROS
+from channels.scorecard import Card
 from config.broker import BrokerAwayError, queue_depths
 from config.slots import DIRECTORY, drop_broken_files
 from notify.store.backlog import backlog
@@ -46,8 +52,10 @@ class Now(Collector):
     """What is asked for at each scrape: backlog, dead letters, queues. What cannot be asked is left out."""
 
     def collect(self) -> Iterator[Metric]:
-        """One statement on PostgreSQL, one passive look at each queue."""
+        """A few statements on PostgreSQL, one look at the accounts, one passive look at each queue."""
         yield from _from_database()
+        yield from _from_accounts()
+        yield from _from_budgets()
         yield from _from_broker()
 
 
@@ -114,6 +122,55 @@ def _from_database() -> Iterator[Metric]:
     yield pages
     yield oldest
     yield GaugeMetricFamily("notification_dlq_depth", "Dead letters not replayed", value=now.dead_letters)
+
+
+def _from_accounts() -> Iterator[Metric]:
+    try:
+        cards = scorecard.cards()
+    except (DatabaseError, ConfigurationFault) as error:
+        log.warning("metrics.accounts_unknown", error=type(error).__name__)
+        return
+    for name, meaning, value_of in _OF_ACCOUNTS:
+        gauge = GaugeMetricFamily(name, meaning, labels=["provider", "channel"])
+        for card in cards:
+            value = value_of(card)
+            if value is not None:
+                gauge.add_metric([card.name, card.channel.value], value)
+        yield gauge
+
+
+#: Gauges of provider accounts; a value that is not known is left out.
+_OF_ACCOUNTS: tuple[tuple[str, str, Callable[[Card], float | None]], ...] = (
+    (
+        "provider_circuit_state",
+        "Circuit of an account: 0 closed, 1 half open, 2 open",
+        lambda card: {State.CLOSED: 0, State.HALF_OPEN: 1, State.OPEN: 2}[card.breaker_state],
+    ),
+    ("provider_stopped", "1: the provider refuses our credentials or settings", lambda card: card.stopped is not None),
+    ("provider_backing_off", "1: the provider asked to be left alone", lambda card: card.backoff_until is not None),
+    ("provider_success_ratio", "Of the last 15 minutes", lambda card: card.recent.success_rate),
+    ("provider_effective_weight", "Less what errors and slowness take away", lambda card: card.effective_weight),
+    ("provider_daily_left", "Messages that may still go today", lambda card: card.daily_left),
+)
+
+
+def _from_budgets() -> Iterator[Metric]:
+    spend = GaugeMetricFamily(
+        "notification_spend", "Cost of this month, in the currency of the card", labels=["channel"]
+    )
+    budget = GaugeMetricFamily("notification_budget", "What a month may cost", labels=["channel", "limit"])
+    try:
+        standing = costs.standing(datetime.now(UTC).date())
+    except DatabaseError as error:
+        log.warning("metrics.budgets_unknown", error=type(error).__name__)
+        return
+    for one in standing:
+        spend.add_metric([one.channel], one.spent_micros / MICROS)
+        for limit, micros in (("soft", one.soft_micros), ("hard", one.hard_micros)):
+            if micros is not None:
+                budget.add_metric([one.channel, limit], micros / MICROS)
+    yield spend
+    yield budget
 
 
 def _from_broker() -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""Pages of docs/ that are written from the code: the settings, and the OpenAPI document."""
+"""Pages of docs/ that are written from the code: the settings, the OpenAPI document, and the tables of capacity."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from django.conf import settings
 
 from celeryconfig import POOLS
 from config import env
+from config.capacity.figures import read_figures
+from config.capacity.page import page_of
 from config.embedded.choices import read_choices
 from config.supervise.command import read_sizes
 from notify.api.docs import document
@@ -31,7 +33,11 @@ def pages() -> dict[str, str]:
     # Readers that only some commands call are called here, so that the page does not depend on who writes it.
     read_sizes(POOLS)
     read_choices()
-    return {"settings.md": settings_page(env.DECLARED.values()), "openapi.json": openapi_page()}
+    return {
+        "settings.md": settings_page(env.DECLARED.values()),
+        "openapi.json": openapi_page(),
+        "capacity.md": capacity_page(),
+    }
 
 
 def settings_page(variables: Iterable[env.Variable]) -> str:
@@ -46,6 +52,12 @@ def settings_page(variables: Iterable[env.Variable]) -> str:
 def openapi_page() -> str:
     """The OpenAPI document, readable and stable enough to be compared."""
     return json.dumps(document(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def capacity_page() -> str:
+    """docs/capacity.md as it stands, its tables computed anew from the bench's figures beside it."""
+    docs = settings.BASE_DIR / "docs"
+    return page_of((docs / "capacity.md").read_text(encoding="utf-8"), read_figures(docs / "performance.json"))
 
 
 def write_pages(folder: Path) -> list[Path]:

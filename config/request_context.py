@@ -11,6 +11,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from campaigns.policy import MAX_CAMPAIGN_BYTES
 from channels.errors import Refusal
 from config.metrics import request_observed
 from notify.api.answers import problem
@@ -18,6 +19,7 @@ from notify.api.context import CallContext, give_context
 from notify.api.errors import not_found
 from notify.api.metering import meter_stranger
 from notify.errors import BodyTooLarge
+from notify.policy import MAX_RECEIPT_BYTES
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +27,9 @@ log = structlog.get_logger(__name__)
 MAX_BODY = 1_048_576
 
 _API = ("/v1/", "/api/v1/")
+_RECEIPTS = ("/v1/receipts/", "/api/v1/receipts/")
+#: Their bodies may hold a list of 100,000 people.
+_LISTS = tuple(f"{root}{path}" for root in _API for path in ("campaigns", "notifications/bulk", "notifications/batch"))
 #: Asked every few seconds by machines: in the metrics, not in the log.
 _UNLOGGED = ("/livez", "/readyz", "/metrics")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
@@ -81,22 +86,30 @@ def _context_for(request: HttpRequest) -> tuple[CallContext, str]:
 def _refuse_unread(request: HttpRequest) -> HttpResponse | None:
     """What need not be read to be refused."""
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isascii() or not length.isdigit() or int(length) > MAX_BODY:
-        return problem(request, BodyTooLarge())
+    limit = _limit_of(request)
+    if not length.isascii() or not length.isdigit() or int(length) > limit:
+        return problem(request, BodyTooLarge(limit >> 20))
     if _UNFIT.search(request.path_info):
         return problem(request, not_found())
     if "HTTP_TRANSFER_ENCODING" in request.META and "CONTENT_LENGTH" not in request.META:
-        return _take_chunks(request)
+        return _take_chunks(request, limit)
     return None
 
 
-def _take_chunks(request: HttpRequest) -> HttpResponse | None:
+def _limit_of(request: HttpRequest) -> int:
+    """Bytes a body may have: providers tell of many messages at once, and campaigns may name many people."""
+    if request.path_info.startswith(_LISTS):
+        return MAX_CAMPAIGN_BYTES
+    return MAX_RECEIPT_BYTES if request.path_info.startswith(_RECEIPTS) else MAX_BODY
+
+
+def _take_chunks(request: HttpRequest, limit: int) -> HttpResponse | None:
     """Read a body that comes without its length, which Django would take for an empty one."""
     if not request.META.get("wsgi.input_terminated"):
         return problem(request, Refusal("Send the body with a Content-Length.", code="length_required", status=411))
-    body = request.META["wsgi.input"].read(MAX_BODY + 1)
-    if len(body) > MAX_BODY:
-        return problem(request, BodyTooLarge())
+    body = request.META["wsgi.input"].read(limit + 1)
+    if len(body) > limit:
+        return problem(request, BodyTooLarge(limit >> 20))
     request._body = body  # noqa: SLF001 - where Django keeps a body that has been read
     return None
 

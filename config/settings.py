@@ -83,8 +83,130 @@ CARILLON: dict[str, Any] = {
     "RETENTION_DAYS": env.integer(
         "CARILLON_RETENTION_DAYS", 90, about="Days after which the log of notifications is dropped"
     ),
+    "FANOUT_THRESHOLD": env.integer(
+        "CARILLON_FANOUT_THRESHOLD",
+        10_000,
+        about="Subscribers above which what a topic is told in the app is written once, and merged when it is read",
+    ),
     "IDEMPOTENCY_HOURS": env.integer(
         "CARILLON_IDEMPOTENCY_HOURS", 24, about="Hours for which an idempotency key is remembered"
+    ),
+    "MARKETING_DEFAULT": env.choice(
+        "CARILLON_MARKETING_DEFAULT",
+        ("off", "on"),
+        "off",
+        about="Whether people get marketing who said neither yes nor no; unlawful where consent must be explicit",
+    )
+    == "on",
+    "DOUBLE_OPT_IN": env.boolean(
+        "CARILLON_DOUBLE_OPT_IN",
+        False,
+        about="Marketing that was agreed to counts once the person has followed the link in an e-mail",
+    ),
+    "CURRENCY": env.text(
+        "CARILLON_CURRENCY", "USD", about="What prices and budgets are in; a word, nothing is converted"
+    ),
+    "SMS_MAX_SEGMENTS": env.integer(
+        "CARILLON_SMS_MAX_SEGMENTS",
+        10,
+        minimum=1,
+        maximum=10,
+        about="Segments after which a text message is cut; more than 10 no provider takes",
+    ),
+    "SMS_TRANSLITERATE": env.boolean(
+        "CARILLON_SMS_TRANSLITERATE",
+        False,
+        about="Write Latin text in GSM-7 (straight quotes, no rare accents, no emoji) where that is cheaper",
+    ),
+    "CAPS": env.text(
+        "CARILLON_CAPS",
+        "push 30/1h, sms 5/1h, email 10/1d",
+        about="How often one person is told on a channel at most: number/stretch of s, m, h or d, by commas; or none",
+    ),
+    "CAPS_SECURITY": env.text(
+        "CARILLON_CAPS_SECURITY",
+        "3/10m, 10/1d",
+        about="How often security types, such as one-time passwords, may reach one number or e-mail address",
+    ),
+    "CAPS_EVERYBODY": env.text(
+        "CARILLON_CAPS_EVERYBODY",
+        "sms 100000/1h, email 500000/1h",
+        about="How much all people together are sent on a channel at most; the rest waits, security does not",
+    ),
+    "AUTO_MODE_DEPTH": env.integer(
+        "CARILLON_AUTO_MODE_DEPTH",
+        0,
+        about="Waiting notifications from which the system spares itself (twice as many: all but what is critical); "
+        "0: only operators change the mode",
+    ),
+    "DIGEST_HOUR": env.text(
+        "CARILLON_DIGEST_HOUR", "09:00", about="When daily and weekly digests are made, on each person's own clock"
+    ),
+    "CAMPAIGN_APPROVAL_ABOVE": env.integer(
+        "CARILLON_CAMPAIGN_APPROVAL_ABOVE",
+        1_000,
+        minimum=0,
+        about="People above which a campaign is approved by somebody other than who submitted it",
+    ),
+    "CAMPAIGN_RATE": env.integer(
+        "CARILLON_CAMPAIGN_RATE",
+        0,
+        minimum=0,
+        about="People a second that all campaigns together tell at most; 0: as many as go through",
+    ),
+    "CAMPAIGN_PAGES_AHEAD": env.integer(
+        "CARILLON_CAMPAIGN_PAGES_AHEAD",
+        40,
+        minimum=1,
+        about="Pages of up to 500 on their way at a campaign's priority, above which its audience waits",
+    ),
+    "CAMPAIGN_ERRORS_PAUSE": env.integer(
+        "CARILLON_CAMPAIGN_ERRORS_PAUSE",
+        10,
+        minimum=1,
+        maximum=100,
+        about="Percent of failures at which a campaign stops by itself; at half of it a warning is logged",
+    ),
+    "CAMPAIGN_COMPLAINTS_PAUSE": env.text(
+        "CARILLON_CAMPAIGN_COMPLAINTS_PAUSE",
+        "0.3",
+        about="Percent of complaints at which a campaign stops by itself; at a third of it a warning is logged",
+    ),
+    "SMS_DEAR_ABOVE": env.text(
+        "CARILLON_SMS_DEAR_ABOVE",
+        "0.05",
+        about="Price of a segment above which no marketing and no social text goes out unless it was asked for",
+    ),
+    "BRAND_NAME": env.text(
+        "CARILLON_BRAND_NAME", "", about="Whose messages these are, as the pages for people say it; not set: nobody's"
+    ),
+    "LANGUAGES": env.text(
+        "CARILLON_LANGUAGES",
+        "en,es,de,fr,ar",
+        about="Languages that people may choose for their messages: BCP 47 tags, separated by commas",
+    ),
+    "STREAM_PORT": env.integer(
+        "CARILLON_STREAM_PORT",
+        min(env.integer("PORT", 8000), 65_534) + 1,
+        minimum=1,
+        maximum=65_535,
+        about="Where `make up` serves the live streams of inboxes; any free port where this one is taken",
+    ),
+    "STREAM_URL": env.url(
+        "CARILLON_STREAM_URL",
+        "",
+        schemes=("https", "http"),
+        about="How the outside world reaches the live streams; not set: the web's host, on the port above",
+    ).rstrip("/"),
+    "INBOX_ORIGINS": tuple(
+        filter(
+            None,
+            env.text(
+                "CARILLON_INBOX_ORIGINS",
+                "",
+                about="Other origins (https://shop.example) whose pages may show inboxes, separated by commas",
+            ).split(","),
+        )
     ),
     "METRICS_DIR": HOME / "metrics",
     "LOG_LEVEL": env.text("CARILLON_LOG_LEVEL", "INFO", about="DEBUG, INFO, WARNING or ERROR"),
@@ -105,6 +227,7 @@ INSTALLED_APPS = [
     "channels.apps.ChannelsConfig",
     "preferences.apps.PreferencesConfig",
     "notify.apps.NotifyConfig",
+    "campaigns.apps.CampaignsConfig",
     "config.apps.ConfigConfig",
 ]
 
@@ -112,6 +235,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.request_context.RequestContextMiddleware",
+    "config.origins.InboxOriginsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -170,6 +294,8 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
+# Before those of the packages: the pages for people say what they mean, whatever the admin calls it.
+LOCALE_PATHS = [BASE_DIR / "notify" / "locale"]
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import structlog
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
@@ -12,23 +13,32 @@ from django.views import defaults
 
 from channels.errors import Refusal
 from config.health import livez, readyz
+from config.inbox_demo import inbox_demo
 from config.metrics import metrics
+from notify.api import centre, pages
 from notify.api.answers import problem
 from notify.api.errors import INTERNAL, bad_request, forbidden, not_found
 
 log = structlog.get_logger(__name__)
 
-#: Each app's paths; campaigns and the inbox join here.
-_API = [include("notify.api.urls"), include("preferences.api.urls")]
+#: Each app's paths.
+_API = [include(f"{app}.api.urls") for app in ("campaigns", "notify", "preferences", "channels")]
 
 urlpatterns = [
     *(path("v1/", paths) for paths in _API),
     *(path("api/v1/", paths) for paths in _API),
+    path("t/o/<str:token>.gif", pages.open_pixel, name="open-pixel"),
+    path("t/c/<str:token>", pages.follow_link, name="follow-link"),
+    path("c/<str:token>", pages.confirm, name="confirm"),
+    path("u/<str:token>", pages.leave, name="leave"),
+    path("p/<str:token>", centre.preferences, name="preferences"),
     path("livez", livez, name="livez"),
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]
+if not settings.PRODUCTION:
+    urlpatterns.append(path("inbox-demo", inbox_demo, name="inbox-demo"))
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:

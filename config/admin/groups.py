@@ -16,10 +16,11 @@ from django.contrib.auth.management import create_permissions
 _SEEN = {
     "notify": (
         *("notificationtype", "template", "templateversion", "application", "apikey", "batch", "notification"),
-        *("delivery", "attempt", "event", "deadletter", "page"),
+        *("delivery", "attempt", "event", "deadletter", "page", "systemmodechange"),
     ),
     "preferences": ("recipient", "contactpoint", "device", "preference", "suppression"),
-    "channels": ("providerswitch",),
+    "channels": ("providerswitch", "rate"),
+    "campaigns": ("campaign", "import"),
     "django_celery_beat": (
         *("periodictask", "periodictasks", "intervalschedule", "crontabschedule", "solarschedule"),
         "clockedschedule",
@@ -32,14 +33,25 @@ _EDITOR = {
     *(f"notify.{verb}_notificationtype" for verb in ("view", "add", "change")),
     *(f"notify.{verb}_template" for verb in ("view", "add", "change")),
     *(f"notify.{verb}_templateversion" for verb in ("view", "add")),
+    *(f"campaigns.{verb}_campaign" for verb in ("view", "add", "change")),
 }
 _OPERATOR = {
     *(f"notify.view_{model}" for model in ("notification", "batch", "delivery", "attempt", "event", "page")),
-    # Acting is `change`: cancelling, replaying, issuing and ending keys, switching and weighing.
-    *(f"notify.{verb}_{model}" for verb in ("view", "change") for model in ("deadletter", "application", "apikey")),
-    *("notify.change_notification", "channels.view_providerswitch", "channels.change_providerswitch"),
+    # Acting is `change`: cancelling, replaying, issuing and ending keys, the mode, switching and weighing.
+    *(
+        f"notify.{verb}_{model}"
+        for verb in ("view", "change")
+        for model in ("deadletter", "application", "apikey", "systemmodechange")
+    ),
+    *(
+        "notify.change_notification",
+        *(f"channels.{verb}_{model}" for verb in ("view", "change") for model in ("providerswitch", "rate")),
+    ),
     *(f"preferences.view_{model}" for model in _SEEN["preferences"]),
     *("preferences.add_suppression", "preferences.delete_suppression"),
+    *("campaigns.view_import", "campaigns.change_import"),
+    # Who approves campaigns writes none, and so never approves words of their own; to start and to stop is for both.
+    *("campaigns.view_campaign", "campaigns.approve_campaign"),
 }
 _AUDITOR = {f"{app}.view_{model}" for app, models in _SEEN.items() for model in models}
 

@@ -104,4 +104,4 @@ class LogDesk(Desk):
 
 
 # The last of our apps whose permissions the groups are made of.
-post_migrate.connect(keep_groups, sender=apps.get_app_config("notify"), dispatch_uid="config.groups")
+post_migrate.connect(keep_groups, sender=apps.get_app_config("campaigns"), dispatch_uid="config.groups")

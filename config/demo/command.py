@@ -48,7 +48,7 @@ class Demo:
         self._place = stage.place
         self._stage = stage
         self._run = f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}"
-        self._people = people(self._run.removeprefix("demo-"))
+        self._people = people(self._run.removeprefix("demo-"), stage.subscription)
 
     def play(self, *, stay: bool) -> bool:
         """From the first process to the last word; answers whether all came out as it should."""

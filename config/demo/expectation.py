@@ -6,6 +6,7 @@ import msgspec
 
 from channels.vocabulary import Channel
 from config.demo.people import Person
+from config.demo.providers import SMTP_COUNTRIES
 from config.demo.story import Telling
 from notify.vocabulary import DeliveryStatus, ReasonCode
 
@@ -26,8 +27,12 @@ class Expected(msgspec.Struct, frozen=True):
         return f"{status} ({self.reason})" if self.reason else status
 
 
-ARRIVES = Expected((DeliveryStatus.SENT.value, DeliveryStatus.DELIVERED.value))
-REJECTED = Expected((DeliveryStatus.FAILED.value, DeliveryStatus.BOUNCED.value), ReasonCode.INVALID_RECIPIENT.value)
+#: The provider has it, and says nothing more.
+SENT = Expected((DeliveryStatus.SENT.value,))
+#: A receipt has said so, or the inbox.
+DELIVERED = Expected((DeliveryStatus.DELIVERED.value,))
+REJECTED = Expected((DeliveryStatus.FAILED.value,), ReasonCode.INVALID_RECIPIENT.value)
+BOUNCED = Expected((DeliveryStatus.BOUNCED.value,), ReasonCode.INVALID_RECIPIENT.value)
 
 
 def withheld(reason: ReasonCode) -> Expected:
@@ -40,7 +45,7 @@ def expected(person: Person, telling: Telling) -> dict[str, tuple[Expected, ...]
     if telling.is_cancelled:
         return {}
     ends = {channel: _on(channel, person, telling) for channel in telling.channels}
-    if not any(ARRIVES in allowed for allowed in ends.values()):
+    if not any({SENT, DELIVERED} & set(allowed) for allowed in ends.values()):
         ends |= {channel: _on(channel, person, telling) for channel in telling.fallback}
     return ends
 
@@ -56,5 +61,6 @@ def _on(channel: str, person: Person, telling: Telling) -> tuple[Expected, ...]:
         # The first to meet the token is told that it is dead; from then on there is no device.
         return (REJECTED, withheld(ReasonCode.NO_DEVICE))
     if channel == Channel.EMAIL and person.bounces:
-        return (REJECTED,)
-    return (ARRIVES,)
+        return (BOUNCED,)
+    silent = channel == Channel.PUSH or (channel == Channel.EMAIL and person.country in SMTP_COUNTRIES)
+    return (SENT,) if silent else (DELIVERED,)

@@ -11,6 +11,7 @@ import msgspec
 from channels.vocabulary import SendOutcome
 from config.demo.client import Delivery
 from config.demo.people import Person
+from config.demo.providers import DOWN, STANDING_BY
 from config.demo.watching import Followed
 from config.demo.wording import channel_in_words, status_of
 from notify.vocabulary import DeliveryStatus, NotificationStatus, Priority
@@ -30,13 +31,12 @@ def mismatches(followed: Sequence[Followed], mails: int) -> list[tuple[Person | 
     found: list[tuple[Person | None, str]] = []
     for one in followed:
         found += [(one.person, f"{one.person.name}, {one.telling.type}: {fault}") for fault in _faults(one)]
-    sent = sum(
-        delivery.channel == "email" and delivery.status == DeliveryStatus.SENT
-        for one in followed
-        for delivery in _deliveries(one)
-    )
+    everything = [delivery for one in followed for delivery in _deliveries(one)]
+    sent = sum(each.provider == "smtp" and each.status == DeliveryStatus.SENT for each in everything)
     if mails != sent:
-        found.append((None, f"Mails that were sent: {sent}. Mails in the folder: {mails}."))
+        found.append((None, f"Mails that were sent by SMTP: {sent}. Mails in the folder: {mails}."))
+    if any(each.channel == "sms" and each.provider != STANDING_BY for each in everything):
+        found.append((None, f"Not every SMS went through {STANDING_BY}, though {DOWN} was down."))
     return found
 
 

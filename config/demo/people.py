@@ -19,8 +19,10 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     country: str
     email: str
     phone: str
-    #: Registration tokens, one per device.
+    #: Push tokens, one per device; of a browser, its subscription as JSON.
     tokens: tuple[str, ...]
+    #: Of all devices: `android`, `ios` or `web`.
+    platform: str = "android"
     #: The preferences document; empty: everything is allowed.
     preferences: dict[str, Any] = {}
     #: What is special about this person; empty: nothing.
@@ -62,15 +64,15 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-def people(run: str) -> list[Person]:
-    """Twelve people in twelve zones and two languages.
+def people(run: str, subscription: str = "{}") -> list[Person]:
+    """Twelve people in twelve zones and two languages; one of them has the browser with this push subscription.
 
     The dead token and the bouncing address are new in every run: the earlier ones are known to be bad by now.
     """
-    return [*_ordinary(), *_choosy(), *_hard_to_reach(run)]
+    return [*_ordinary(subscription), *_choosy(), *_hard_to_reach(run)]
 
 
-def _ordinary() -> list[Person]:
+def _ordinary(subscription: str) -> list[Person]:
     """Everything reaches them; something is done about two of their notifications."""
     return [
         _person(1, "Alice", "en-GB", "Europe/London", "GB", devices=2, case="phone and tablet"),
@@ -86,8 +88,20 @@ def _ordinary() -> list[Person]:
         ),
         _person(4, "Mateo", "es-MX", "America/Mexico_City", "MX"),
         _person(5, "Aroha", "en-NZ", "Pacific/Chatham", "NZ"),
-        _person(6, "Pema", "en", "Asia/Kathmandu", "NP"),
-        _person(7, "Grace", "en-US", "America/New_York", "US"),
+        _person(
+            *(6, "Pema", "en", "Asia/Kathmandu", "NP"),
+            tokens=(subscription,),
+            platform="web",
+            case="reads in a browser",
+            lesson="Pema's pushes were encrypted for her browser, and went to its push service.",
+        ),
+        _person(
+            *(7, "Grace", "en-US", "America/New_York", "US"),
+            tokens=("9ace" * 16,),
+            platform="ios",
+            case="has an iPhone",
+            lesson="Grace has an iPhone: what others got through FCM came to her through APNs.",
+        ),
     ]
 
 
@@ -127,10 +141,11 @@ def _hard_to_reach(run: str) -> list[Person]:
         ),
         _person(
             *(12, "Bruno", "es", "America/Bogota", "CO"),
-            email=f"lab-unknown-bruno-{run}@example.com",
+            email=f"lab-bounce@bruno-{run}.example.com",
             bounces=True,
             case="his e-mail bounces",
-            lesson="Bruno's e-mail address bounces: it is on the suppression list now, and his phone got the push.",
+            lesson="Bruno's e-mail bounced after SendGrid had taken it; its receipt put the address on the suppression"
+            " list. His phone got the push.",
         ),
     ]
 

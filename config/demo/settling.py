@@ -34,7 +34,7 @@ def _create_people(api: Api, people: Sequence[Person]) -> None:
         path = f"/v1/users/{person.user_id}"
         api.put(f"{path}/preferences", person.preferences)
         for number, token in enumerate(person.tokens, start=1):
-            api.put(f"{path}/devices/{person.user_id}-{number}", {"platform": "android", "token": token})
+            api.put(f"{path}/devices/{person.user_id}-{number}", {"platform": person.platform, "token": token})
 
 
 def _create_template(api: Api, template: dict[str, Any]) -> None:

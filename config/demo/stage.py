@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from json import dumps
 from typing import Any, Self
 
 import msgspec
@@ -13,7 +12,7 @@ import msgspec
 from config import env
 from config.demo.place import DemoFault, Place
 from config.demo.program import Program
-from config.embedded.record import write_privately
+from config.demo.providers import accounts_file, prepare
 from config.supervise.guard import Guard
 from config.supervise.plan import WORKER_GRACE
 
@@ -33,11 +32,15 @@ class Stage:
         self.place = place
         self._guard = Guard(grace=STOP_LIMIT)
         self._programs: list[Program] = []
+        #: Of the browser among the stand-ins, as its page would post it.
+        self.subscription = ""
 
     def __enter__(self) -> Self:
         self._guard.start()
         try:
-            _write_providers(self.place, self._start_lab())
+            places = self._start_lab()
+            self.place.providers.write_text(accounts_file(places), encoding="utf-8")
+            self.subscription = prepare(places, self.url)
             self._start_platform()
         except BaseException:
             self.__exit__()
@@ -75,7 +78,11 @@ class Stage:
         return places
 
     def _start_platform(self) -> None:
-        environment = {"CARILLON_PROVIDERS_FILE": str(self.place.providers), "PORT": str(self.port)}
+        environment = {
+            "CARILLON_PROVIDERS_FILE": str(self.place.providers),
+            "CARILLON_PUBLIC_URL": self.url,  # where receipts come in
+            "PORT": str(self.port),
+        }
         words = ["manage.py", "up"]
         self._programs.append(Program("The platform", words, self.place.platform_log, self._guard, environment))
 
@@ -102,42 +109,3 @@ def _free_port(port: int) -> int:
         except OSError:
             return 0
         return int(listener.getsockname()[1])
-
-
-def _write_providers(place: Place, places: dict[str, Any]) -> None:
-    """Push and e-mail through the stand-ins, SMS into the sandbox: nothing leaves this machine."""
-    fcm, smtp, ca_file = places["fcm"], places["smtp"], dumps(places["ca_file"])
-    password = place.root / "smtp-password"
-    write_privately(password, smtp["password"].encode())
-    place.providers.write_text(
-        f"""# Written by `make demo`.
-[[provider]]
-name = "fcm"
-adapter = "fcm"
-channel = "push"
-base_url = {dumps(fcm["base_url"])}
-ca_file = {ca_file}
-options = {{ project_id = {dumps(fcm["project_id"])} }}
-secrets = {{ service_account = {dumps(f"file:{fcm['service_account_file']}")} }}
-
-[[provider]]
-name = "smtp"
-adapter = "smtp"
-channel = "email"
-base_url = {dumps(smtp["base_url"])}
-ca_file = {ca_file}
-secrets = {{ password = {dumps(f"file:{password}")} }}
-
-[provider.options]
-from_email = "shop@example.com"
-from_name = "Carillon demo"
-starttls = true
-username = {dumps(smtp["username"])}
-
-[[provider]]
-name = "sandbox"
-adapter = "sandbox"
-channel = "sms"
-""",
-        encoding="utf-8",
-    )

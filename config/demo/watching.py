@@ -10,10 +10,11 @@ from time import monotonic
 
 import msgspec
 
-from config.demo.client import Api, Notification
+from config.demo.client import Api, Delivery, Notification
 from config.demo.expectation import Expected, expected
 from config.demo.people import Person
 from config.demo.place import DemoFault
+from config.demo.providers import SILENT
 from config.demo.story import Telling
 from notify.rules.lifecycle import FINAL
 from notify.vocabulary import DeliveryStatus, NotificationStatus
@@ -23,8 +24,6 @@ _PAUSE = 0.15
 _LOOK_EVERY = 0.05
 #: Seconds after the last call until everything must have come to its end.
 PATIENCE = 30.0
-#: A provider that sends no receipts says nothing after `sent`.
-SETTLED = frozenset({*FINAL, DeliveryStatus.SENT})
 
 
 class Followed(msgspec.Struct, kw_only=True):
@@ -43,8 +42,8 @@ class Followed(msgspec.Struct, kw_only=True):
             return False
         if self.telling.is_cancelled:
             return self.seen.status == NotificationStatus.CANCELLED
-        reached = {one.channel for one in self.seen.deliveries if one.status in SETTLED}
-        return reached >= set(self.expected) and all(one.status in SETTLED for one in self.seen.deliveries)
+        reached = {one.channel for one in self.seen.deliveries if _has_ended(one)}
+        return reached >= set(self.expected) and all(_has_ended(one) for one in self.seen.deliveries)
 
     @property
     def lateness(self) -> timedelta | None:
@@ -52,6 +51,13 @@ class Followed(msgspec.Struct, kw_only=True):
         if self.seen is None or self.seen.scheduled_at is None or not self.seen.attempts:
             return None
         return min(attempt.started_at for attempt in self.seen.attempts) - self.seen.scheduled_at
+
+
+def _has_ended(delivery: Delivery) -> bool:
+    """Whether nothing more is to be heard of it: a receipt, where the provider sends any."""
+    if delivery.status == DeliveryStatus.SENT:
+        return delivery.provider in SILENT
+    return delivery.status in FINAL
 
 
 class Watch:

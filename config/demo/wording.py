@@ -17,6 +17,7 @@ REASONS: dict[str, str] = {
     ReasonCode.USER_ERASED: "the person is erased",
     ReasonCode.DUPLICATE: "was told already",
     ReasonCode.FREQUENCY_CAP: "was told enough for now",
+    ReasonCode.QUIET_HOURS: "in quiet hours",
     ReasonCode.BUDGET_EXHAUSTED: "the budget is used up",
     ReasonCode.SMS_NOT_JUSTIFIED: "not worth an SMS",
     ReasonCode.SYSTEM_MODE: "held by the operator",
@@ -27,6 +28,7 @@ REASONS: dict[str, str] = {
     ReasonCode.PROVIDER_REJECTED: "the provider refused it",
     ReasonCode.RETRIES_EXHAUSTED: "tried in vain to the end",
     ReasonCode.NO_PROVIDER: "no provider was reached",
+    ReasonCode.OUTCOME_UNKNOWN: "nobody knows if it arrived",
     ReasonCode.SUPERSEDED: "a newer one took its place",
 }
 #: Where the channel says more precisely what a provider has refused.

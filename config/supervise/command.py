@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from celeryconfig import POOLS
@@ -27,8 +27,10 @@ KEEPER_EVERY = 1.0
 def read_sizes(pools: Iterable[PoolLike]) -> Sizes:
     """What the environment asks for."""
     names = {pool.name: f"CARILLON_POOL_{pool.name.upper()}" for pool in pools}
+    port = env.integer("PORT", 8000, minimum=1, maximum=65_535, about="Where `make up` serves HTTP")
     return Sizes(
-        port=env.integer("PORT", 8000, minimum=1, maximum=65_535, about="Where `make up` serves HTTP"),
+        port=port,
+        stream_port=env.integer("CARILLON_STREAM_PORT", min(port, 65_534) + 1, minimum=1, maximum=65_535),
         web_workers=env.integer("CARILLON_WEB_WORKERS", 4, minimum=1, about="Processes that answer HTTP"),
         concurrency={
             pool.name: env.integer(
@@ -46,7 +48,8 @@ def main() -> int:
     with FileLock(home.up_lock) as lock:
         if not lock.try_hold():
             raise _already_up(home)
-        _refuse_busy(sizes.port)
+        _refuse_busy("PORT", sizes.port)
+        sizes = with_stream_port(sizes)
         table = children(POOLS, sizes)
         lines = Lines([MIGRATE.name, *(child.name for child in table)], fd=1, coloured=is_coloured())
         lines.say("starting; the first time takes a little longer")
@@ -96,15 +99,30 @@ def _already_up(home: Home) -> env.ConfigurationError:
     return env.ConfigurationError("CARILLON_HOME", problem, "Stop it first, or name another folder")
 
 
-def _refuse_busy(port: int) -> None:
+def _refuse_busy(name: str, port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise env.ConfigurationError(
-                "PORT", f"{port} cannot be served ({error.strerror})", "Set PORT to a free port"
+                name, f"{port} cannot be served ({error.strerror})", f"Set {name} to a free port"
             ) from None
+
+
+def with_stream_port(sizes: Sizes) -> Sizes:
+    """The second port, which nobody need know: any free one, unless it was asked for by name."""
+    is_asked = bool(os.environ.get("CARILLON_STREAM_PORT"))
+    if is_asked or sizes.stream_port != sizes.port:
+        try:
+            _refuse_busy("CARILLON_STREAM_PORT", sizes.stream_port)
+        except env.ConfigurationError:
+            if is_asked:
+                raise
+        else:
+            return sizes
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return replace(sizes, stream_port=listener.getsockname()[1])
 
 
 def _answers(port: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 #: Seconds a worker may take to finish the pages at hand; what is cut off then comes back by its lease.
@@ -44,6 +44,7 @@ class Sizes:
     """What the environment may change."""
 
     port: int = 8000
+    stream_port: int = 8001
     web_workers: int = 4
     #: Child processes by pool, where they differ from the table.
     concurrency: Mapping[str, int] = field(default_factory=dict)
@@ -53,9 +54,9 @@ MIGRATE = Child("migrate", (sys.executable, "manage.py", "migrate", "--no-input"
 
 
 def children(pools: Iterable[PoolLike], sizes: Sizes) -> tuple[Child, ...]:
-    """The table: web, one worker per pool, beat."""
+    """The table: web, the live streams, one worker per pool, beat."""
     workers = (_worker(pool, sizes.concurrency.get(pool.name, pool.concurrency)) for pool in pools)
-    return (_web(sizes), *workers, _beat())
+    return (_web(sizes), _stream(sizes), *workers, _beat())
 
 
 def _web(sizes: Sizes) -> Child:
@@ -72,7 +73,16 @@ def _web(sizes: Sizes) -> Child:
     ]
     words += ["--workers", str(sizes.web_workers), "--blocking-threads", "1", "--backpressure", "128"]
     words += ["--respawn-failed-workers", "--respawn-interval", "0.2", "--workers-kill-timeout", "8"]
-    return _python("web", [*words, "--log-level", "warning", "config.wsgi:application"])
+    web = _python("web", [*words, "--log-level", "warning", "config.wsgi:application"])
+    return replace(web, environment={**web.environment, "CARILLON_STREAM_PORT": str(sizes.stream_port)})
+
+
+def _stream(sizes: Sizes) -> Child:
+    """One process holds thousands of listeners; each counts as a call under way, hence the backpressure."""
+    words = ["-m", "granian", "--interface", "asgi", "--no-ws", "--host", "127.0.0.1"]
+    words += ["--port", str(sizes.stream_port), "--workers", "1", "--backlog", "1024", "--backpressure", "8192"]
+    words += ["--respawn-failed-workers", "--respawn-interval", "0.2", "--workers-kill-timeout", "3"]
+    return _python("stream", [*words, "--log-level", "warning", "config.asgi:application"])
 
 
 def _worker(pool: PoolLike, concurrency: int) -> Child:

@@ -23,6 +23,7 @@ from config.embedded.home import REPOSITORY, Home
 
 #: What would lead the demo to other servers, ports and settings than those a newcomer has.
 _FOREIGN = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "PORT", "DJANGO_SETTINGS_MODULE", "NO_COLOR", "COLUMNS")
+_WAITING = b"stays up until you press Ctrl-C."
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 Row = tuple[str, str, str, str, str]
@@ -111,7 +112,7 @@ def _until_closed(terminal: int, demo: subprocess.Popen[bytes]) -> Iterator[str]
     seen = b""
     while chunk := _read(terminal):
         yield chunk.decode(errors="replace")
-        if b"Ctrl-C." in seen + chunk and b"Ctrl-C." not in seen:
+        if _WAITING in seen + chunk and _WAITING not in seen:
             demo.send_signal(signal.SIGINT)
         seen += chunk
 

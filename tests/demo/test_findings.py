@@ -20,10 +20,16 @@ TELLINGS = {telling.key: telling for telling in story(list(PEOPLE.values()))}
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def followed(person: Person, telling: Telling, *ends: tuple[str, str, str | None], status: str = "sent") -> Followed:
-    """A notification that ended so on its channels."""
+def followed(
+    person: Person,
+    telling: Telling,
+    *ends: tuple[str, str, str | None],
+    status: str = "sent",
+    provider: str = "fcm",
+) -> Followed:
+    """A notification that ended so on its channels, through one provider."""
     deliveries = [
-        Delivery(id=channel, channel=channel, status=end, reason_code=reason, provider="fcm")
+        Delivery(id=channel, channel=channel, status=end, reason_code=reason, provider=provider)
         for channel, end, reason in ends
     ]
     attempt = Attempt(delivery_id="push", outcome="accepted", code="", started_at=NOW, latency_ms=7.0)
@@ -49,7 +55,7 @@ def sentences(*found: Followed, mails: int = 0) -> list[str]:
         ("Nils", "order-10", ("push", "sent", None), "should be suppressed (no_device), and is sent."),
         ("Olga", "order-9", ("push", "delivered", None), "should be suppressed (user_opted_out), and is delivered."),
         ("Alice", "order-1", ("push", "failed", "invalid_recipient"), "and is failed (invalid_recipient)."),
-        ("Alice", "order-1", ("push", "planned", None), "should be sent or delivered, and is planned."),
+        ("Alice", "order-1", ("push", "planned", None), "should be sent, and is planned."),
     ],
 )
 def test_a_delivery_that_ended_otherwise_is_named(
@@ -61,13 +67,13 @@ def test_a_delivery_that_ended_otherwise_is_named(
 
 def test_a_channel_that_was_not_planned_is_named() -> None:
     found = sentences(followed(PEOPLE["Alice"], TELLINGS["order-1"], ("push", "sent", None)))
-    assert found == ["Alice, ORDER_SHIPPED: e-mail should be sent or delivered, and was not planned."]
+    assert found == ["Alice, ORDER_SHIPPED: e-mail should be delivered, and was not planned."]
 
 
 def test_a_fallback_that_was_not_used_is_named() -> None:
     dead = ("push", "failed", "invalid_recipient")
     found = sentences(followed(PEOPLE["Dora"], TELLINGS["payment"], dead, status="failed"))
-    assert found == ["Dora, PAYMENT_FAILED: sms should be sent or delivered, and was not planned."]
+    assert found == ["Dora, PAYMENT_FAILED: sms should be delivered, and was not planned."]
 
 
 def test_a_cancelled_reminder_that_left_is_named() -> None:
@@ -83,9 +89,14 @@ def test_a_reminder_that_left_too_early_is_named() -> None:
 
 def test_mails_that_were_sent_and_did_not_arrive_are_counted() -> None:
     ends = ("push", "sent", None), ("email", "sent", None)
-    found = followed(PEOPLE["Alice"], TELLINGS["order-1"], *ends)
-    assert sentences(found, mails=1) == []
-    assert sentences(found, mails=0) == ["Mails that were sent: 1. Mails in the folder: 0."]
+    found = followed(PEOPLE["Lucia"], TELLINGS["order-2"], *ends, provider="smtp")
+    assert sentences(found, mails=2) == []
+    assert sentences(found, mails=0) == ["Mails that were sent by SMTP: 2. Mails in the folder: 0."]
+
+
+def test_an_sms_that_did_not_go_elsewhere_is_noticed() -> None:
+    found = followed(PEOPLE["Alice"], TELLINGS["code-1"], ("sms", "delivered", None), provider="vonage")
+    assert sentences(found) == ["Not every SMS went through twilio, though vonage was down."]
 
 
 def test_latency_is_from_acceptance_to_the_providers_yes_and_leaves_out_what_waited() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from config.env import ConfigurationError
-from config.supervise.command import read_sizes
+from config.supervise.command import read_sizes, with_stream_port
 from config.supervise.output import LONGEST_LINE, Lines
 from config.supervise.plan import Sizes, children
 
@@ -24,19 +24,37 @@ class Pool:
 POOLS = (Pool("critical", ("dispatch.sms.critical", "plan.critical"), 2), Pool("low", ("plan.low",), 4))
 
 
-def test_there_is_web_one_worker_per_pool_and_beat() -> None:
-    assert [child.name for child in children(POOLS, Sizes())] == ["web", "worker-critical", "worker-low", "beat"]
+def test_there_is_web_the_streams_one_worker_per_pool_and_beat() -> None:
+    names = [child.name for child in children(POOLS, Sizes())]
+    assert names == ["web", "stream", "worker-critical", "worker-low", "beat"]
+
+
+def test_the_web_knows_where_the_streams_are() -> None:
+    web, stream, *_ = children(POOLS, Sizes(stream_port=8456))
+    assert web.environment["CARILLON_STREAM_PORT"] == "8456"
+    assert stream.command[stream.command.index("--port") + 1] == "8456"
+
+
+def test_the_streams_take_any_free_port_unless_one_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CARILLON_STREAM_PORT", raising=False)
+    assert with_stream_port(Sizes(port=65_535, stream_port=65_535)).stream_port != 65_535
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        taken = busy.getsockname()[1]
+        assert with_stream_port(Sizes(stream_port=taken)).stream_port != taken
+        monkeypatch.setenv("CARILLON_STREAM_PORT", str(taken))
+        with pytest.raises(ConfigurationError, match=f"CARILLON_STREAM_PORT: {taken} cannot be served"):
+            with_stream_port(Sizes(stream_port=taken))
 
 
 def test_a_worker_serves_the_queues_of_its_pool_in_their_order_and_no_others() -> None:
-    critical = children(POOLS, Sizes())[1].command
+    critical = children(POOLS, Sizes())[2].command
     assert critical[critical.index("-Q") + 1] == "dispatch.sms.critical,plan.critical"
     assert critical[critical.index("-c") + 1] == "2"
     assert critical[critical.index("-n") + 1] == "critical@%h"
 
 
 def test_a_worker_asked_to_stop_has_time_to_finish_its_pages() -> None:
-    worker = children(POOLS, Sizes())[1]
+    worker = children(POOLS, Sizes())[2]
     assert worker.grace >= 20
     assert worker.environment["CARILLON_PROCESS"] == "worker-critical"
 
@@ -45,9 +63,11 @@ def test_sizes_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("CARILLON_POOL_LOW", "9")
     monkeypatch.setenv("CARILLON_WEB_WORKERS", "3")
     monkeypatch.setenv("PORT", "8123")
-    web, _, low, _ = (child.command for child in children(POOLS, read_sizes(POOLS)))
+    monkeypatch.delenv("CARILLON_STREAM_PORT", raising=False)
+    web, stream, _, low, _ = (child.command for child in children(POOLS, read_sizes(POOLS)))
     assert low[low.index("-c") + 1] == "9"
     assert (web[web.index("--workers") + 1], web[web.index("--port") + 1]) == ("3", "8123")
+    assert stream[stream.index("--port") + 1] == "8124"
 
 
 def test_a_wrong_size_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:

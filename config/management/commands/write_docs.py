@@ -11,7 +11,7 @@ from config.reference import write_pages
 
 
 class Command(BaseCommand):
-    help = "Write docs/settings.md and docs/openapi.json from the code."
+    help = "Write docs/settings.md, docs/openapi.json and the tables of docs/capacity.md from the code."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         changed = write_pages(settings.BASE_DIR / "docs")
