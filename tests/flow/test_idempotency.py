@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from notify.store import intake
+from channels.vocabulary import SendOutcome, SendResult
+from notify import record, render
+from notify.store import intake, sending
 from tests.factories import Api, key_row, make_key, make_recipient
 from tests.flow.conftest import Send, drain, plan_only, send_page, waiting_pages
 
@@ -172,3 +174,28 @@ def test_a_worker_that_died_after_the_claim_leaves_a_lease_that_ends(send: Send,
     assert status(told)["deliveries"][0]["attempts"] == 2
     assert status(told)["status"] == "delivered"
     assert drain() == 0
+
+
+@pytest.mark.django_db
+def test_a_worker_that_wakes_after_its_lease_writes_no_outcome(send: Send, status: Any) -> None:
+    make_recipient(email="alice@example.com")
+    told = send("u_alice", channels=["email"])["notifications"][0]["id"]
+    plan_only()
+    [(page_id, _)] = waiting_pages()
+    rendered = render.render_page(page_id)
+    assert rendered is not None
+    asleep = rendered.page
+    [mine] = sending.claim_deliveries(asleep, asleep.ids, token=1)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE notify_delivery SET lease_until = now() - interval '1 second'")
+        cursor.execute("UPDATE notify_page SET claimed_until = now() - interval '1 second'")
+    send_page(page_id)
+    answer = SendResult(id=mine.id, outcome=SendOutcome.TRANSIENT, provider="sandbox-email", code="late")
+    late = record.Tried(delivery=mine, ready=rendered.ready[0], result=answer)
+    record.record_page(asleep, 1, [late])
+    only = status(told)["deliveries"][0]
+    assert (only["status"], only["attempts"], only["next_attempt_at"]) == ("delivered", 2, None)
+    assert status(told)["status"] == "delivered"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT outcome FROM notify_attempt ORDER BY number")
+        assert [row[0] for row in cursor.fetchall()] == ["transient", "accepted"], "what was asked is told all the same"

@@ -12,8 +12,9 @@ from django.db import connection
 from notify import sweep
 from notify.replay import replay_dead_letters
 from notify.store import upkeep
+from notify.vocabulary import Priority
 from tests.factories import Api, make_recipient
-from tests.flow.conftest import Send, drain
+from tests.flow.conftest import Send, drain, waiting_pages
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +73,20 @@ def test_a_replayed_dead_letter_starts_over_and_arrives_once_the_cause_is_gone(
     assert status(told)["status"] == "delivered"
 
 
+def test_a_dead_letter_replayed_twice_is_revived_once(send: Send, status: Any) -> None:
+    make_recipient(email="sandbox-down@example.com")
+    told = send("u_alice", channels=["email"])["notifications"][0]["id"]
+    drain()
+    run_retries(6)
+    assert [replay_dead_letters(letter_ids()) for _ in range(2)] == [1, 0]
+    assert len(waiting_pages()) == 1
+    drain()
+    assert first_delivery(status(told))["attempts"] == 1
+    run_retries(6)
+    assert len(dead_letters()) == 2, "the next failure writes a letter of its own"
+    assert replay_dead_letters(letter_ids()) == 1
+
+
 def test_a_throttled_message_waits_without_using_up_attempts(send: Send, status: Any) -> None:
     make_recipient(email="sandbox-throttled@example.com")
     told = send("u_alice", channels=["email"])["notifications"][0]["id"]
@@ -117,8 +132,8 @@ def test_two_collectors_never_take_the_same_delivery(send: Send) -> None:
     send("u_alice", channels=["email"])
     drain()
     let_time_pass(timedelta(minutes=6))
-    assert len(upkeep.take_due(100)) == 1
-    assert upkeep.take_due(100) == []
+    assert len(upkeep.take_due(Priority.MEDIUM, 100)) == 1
+    assert upkeep.take_due(Priority.MEDIUM, 100) == []
 
 
 def expire_everything() -> None:

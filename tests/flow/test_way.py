@@ -130,9 +130,10 @@ def test_inline_words_beyond_a_channels_limit_fail_with_the_reason(send: Send, s
     assert (only["status"], only["reason_code"]) == ("failed", "invalid_payload")
 
 
-def test_inline_links_are_checked_as_a_templates_are(send: Send, status: Any) -> None:
+def test_inline_links_are_checked_as_a_templates_are(shop: Api) -> None:
     make_recipient(tokens=["sandbox-accepted-" * 8])
     content = {"title": "t", "body": "b", "action_url": "javascript:alert(1)"}
-    told = only_id(send("u_alice", channels=["push"], content=content, variables={}))
-    drain()
-    assert status(told)["deliveries"][0]["reason_code"] == "invalid_payload"
+    body = {"type": "ORDER_SHIPPED", "user_id": "u_alice", "channels": ["push"], "content": content}
+    refused = shop.post("/v1/notifications", body, Idempotency_Key="unsafe")
+    assert refused.status_code == 422
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["/content/action_url"]
