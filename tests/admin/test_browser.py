@@ -17,6 +17,9 @@ from tests.factories import make_template, make_type
 CHROMIUM = Path("/usr/bin/chromium")
 EDITOR = "/admin/notify/template/order_shipped/edit/"
 
+#: A machine that does other things beside takes longer than Playwright's five seconds.
+expect.set_options(timeout=20_000)
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's Chromium: apt-get install chromium"),

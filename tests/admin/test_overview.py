@@ -11,7 +11,9 @@ from channels import store
 from channels.store import Switch
 from channels.vocabulary import Channel
 from notify.models import Template
+from notify.store import modes
 from notify.store.overview import recent_deliveries
+from notify.vocabulary import SystemMode
 from tests.admin.conftest import Staff, World
 from tests.factories import make_delivery, make_key, make_notification
 
@@ -58,6 +60,14 @@ def test_what_waits_and_what_is_switched_off_is_shown(staff: Staff, world: World
     assert page.context["figures"]["dead_letters"] == 1
     assert page.context["figures"]["switched_off"] == ["sandbox-push"]
     assert "switched off: sandbox-push" in page.content.decode()
+
+
+def test_a_mode_in_force_is_shown_with_its_reason(staff: Staff, world: World) -> None:
+    modes.change_mode(SystemMode.DEGRADED, "the <printer> is on fire", by="API key 7")
+    page = staff("operator").get(INDEX).content.decode()
+    assert "mode <b>degraded</b>, because the &lt;printer&gt; is on fire" in page
+    modes.change_mode(SystemMode.NORMAL, "", by="API key 7")
+    assert "The system is spared" not in staff("operator").get(INDEX).content.decode()
 
 
 def test_an_editor_sees_figures_of_the_words_alone(staff: Staff, world: World) -> None:

@@ -9,9 +9,12 @@ import pytest
 from django.conf import LazySettings
 from django.contrib.admin.models import LogEntry
 
-from channels import store
+from channels import conf, store
+from channels.send import send_page
 from channels.store import Switch
+from channels.vocabulary import Channel, Platform, PushMessage
 from tests.admin.conftest import Staff
+from tests.providers.conformance import delivery_id, soon
 
 LIST = "/admin/channels/providerswitch/"
 FILE = """
@@ -95,3 +98,20 @@ def test_a_faulty_file_is_shown_with_its_cures(staff: Staff, settings: LazySetti
     path.write_text('[[provider]]\nname = "one"\n')
     settings.CARILLON = {**settings.CARILLON, "PROVIDERS_FILE": path}
     assert "adapter: is missing" in staff("auditor").get(LIST).content.decode()
+
+
+def test_the_page_tells_of_a_circuit_a_stop_and_the_last_minutes(staff: Staff, two_accounts: Path) -> None:
+    two_accounts.write_text(
+        FILE.replace("weight = 30", 'options = {always = "down"}').replace(
+            "weight = 10", 'priority = 2\noptions = {always = "misconfigured"}\ndaily_limit = 50'
+        )
+    )
+    conf._accounts_of.cache_clear()
+    message = PushMessage(id=delivery_id(1), token="token", platform=Platform.WEB)
+    for _ in range(5):
+        send_page(Channel.PUSH, [message], deadline=soon())
+    text = " ".join(staff("auditor").get(LIST).content.decode().split())
+    assert '<span class="badge is-off">circuit open</span>' in text
+    assert '<span class="badge is-off">stopped</span>' in text
+    assert "0 %<" in text
+    assert "50 today" in text

@@ -15,8 +15,11 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 
+from campaigns.models import Import
+from campaigns.rules.transitions import FOR_PEOPLE
 from config.admin.groups import GROUPS
 from tests.admin.conftest import Staff, World
+from tests.flow.campaigning import make_campaign
 
 BEAT = ("clockedschedule", "crontabschedule", "intervalschedule", "periodictask", "solarschedule")
 #: Whose pages whoever sees: e(ditor), o(perator), a(uditor).
@@ -27,22 +30,54 @@ SEEN = {
     "notify_deadletter": "oa",
     "notify_page": "oa",
     "notify_application": "oa",
+    "notify_systemmodechange": "oa",
     "channels_providerswitch": "oa",
+    "channels_rate": "oa",
     "preferences_recipient": "oa",
+    "campaigns_campaign": "eoa",
+    "campaigns_import": "oa",
     "auth_user": "a",
     "auth_group": "a",
     "admin_logentry": "a",
     **dict.fromkeys((f"django_celery_beat_{model}" for model in BEAT), "a"),
 }
-ADDED = {"notify_notificationtype": "e", "notify_template": "e"}
+ADDED = {"notify_notificationtype": "e", "notify_template": "e", "campaigns_campaign": "e"}
 #: Further pages, and actions (POST).
-PAGES = {"notify_template_edit": "e", "notify_template_compare": "ea", "auth_user_password_change": ""}
+PAGES = {
+    "notify_template_edit": "e",
+    "notify_template_compare": "ea",
+    "preferences_recipient_suppressions": "oa",
+    "campaigns_campaign_edit": "e",
+    "campaigns_campaign_progress": "eoa",
+    "campaigns_campaign_under_way": "eoa",
+    "campaigns_import_report": "oa",
+    "auth_user_password_change": "",
+}
 ACTIONS = {
+    "campaigns_campaign_audience": "e",
+    "campaigns_campaign_outline": "e",
+    "campaigns_campaign_estimate": "eoa",
+    "campaigns_campaign_test": "eo",
+    "campaigns_campaign_submit": "e",
+    "campaigns_campaign_approve": "o",
+    "campaigns_campaign_reject": "o",
+    "campaigns_campaign_start": "eo",
+    "campaigns_campaign_pause": "eo",
+    "campaigns_campaign_resume": "eo",
+    "campaigns_campaign_cancel": "eo",
+    "campaigns_import_upload": "o",
+    "campaigns_import_cancel": "o",
     "channels_providerswitch_set": "o",
+    "channels_rate_budget": "o",
+    "channels_rate_price": "o",
     "preferences_recipient_find": "oa",
     "preferences_recipient_reveal": "",
     "preferences_recipient_suppress": "o",
     "preferences_recipient_release": "o",
+    "preferences_recipient_find_suppression": "oa",
+    "preferences_recipient_add_suppression": "o",
+    "preferences_recipient_remove_suppression": "o",
+    "notify_systemmodechange_set": "o",
     "notify_application_issue": "o",
     "notify_application_disable": "o",
     "notify_application_enable": "o",
@@ -81,6 +116,8 @@ def table() -> dict[str, str]:
 def places(world: World) -> dict[str, list[Any]]:
     """The arguments of each address."""
     interval = IntervalSchedule.objects.create(every=1, period="hours")
+    file = Import.objects.create(file_name="people.csv")
+    campaign = make_campaign().id
     user = User.objects.create_user("somebody")
     entry = LogEntry.objects.create(user=user, object_id="1", object_repr="x", action_flag=CHANGE, change_message="y")
     rows = {
@@ -91,7 +128,11 @@ def places(world: World) -> dict[str, list[Any]]:
         "notify_page": world.notification,
         "notify_application": world.key.application_id,
         "channels_providerswitch": "sandbox-push",
+        "channels_rate": 1,
+        "notify_systemmodechange": 1,
         "preferences_recipient": world.recipient.id,
+        "campaigns_campaign": campaign,
+        "campaigns_import": file.pk,
         "auth_user": user.pk,
         "auth_group": Group.objects.get(name="editor").pk,
         "admin_logentry": entry.pk,
@@ -111,6 +152,7 @@ def places(world: World) -> dict[str, list[Any]]:
         "notify_template_compare": ["order_shipped"],
         "notify_template_publish": ["order_shipped", 1],
         "channels_providerswitch_set": ["sandbox-push"],
+        "channels_rate_budget": ["sms"],
         "preferences_recipient_reveal": [person, "email"],
         "preferences_recipient_suppress": [person, "email"],
         "preferences_recipient_release": [person, "email"],
@@ -119,6 +161,9 @@ def places(world: World) -> dict[str, list[Any]]:
         "notify_application_rotate": [key],
         "notify_application_revoke": [key],
         "notify_notification_cancel": [world.notification],
+        **{f"campaigns_campaign_{page}": [campaign] for page in ("edit", "progress", "estimate", "test", *FOR_PEOPLE)},
+        "campaigns_import_cancel": [file.pk],
+        "campaigns_import_report": [file.pk],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connection
@@ -12,9 +13,10 @@ from channels.vocabulary import Channel
 from preferences import allow
 from preferences import store as people
 from preferences.models import Suppression
+from preferences.store import consents
 from preferences.vocabulary import ContactKind, Preferences, QuietHours, SmsPreference
 from tests.admin.conftest import EMAIL, PHONE, Staff, World
-from tests.factories import make_recipient
+from tests.factories import BY_APP, make_recipient
 
 LIST = "/admin/preferences/recipient/"
 REVEAL = "preferences.reveal_contact"
@@ -110,10 +112,35 @@ def test_what_people_allow_is_said_in_sentences(staff: Staff, world: World) -> N
         sms_preference=SmsPreference.NEVER,
         quiet_hours=QuietHours("22:00", "07:00"),
     )
-    allow.put_preferences("u_zora", wanted, lambda _: True)
+    allow.put_preferences("u_zora", wanted, lambda _: True, BY_APP)
     page = staff("auditor").get(person(world)).content.decode()
     for sentence in ("sms is off.", "NEW_FOLLOWER by email is off.", "Never wants text messages.", "22:00 to 07:00"):
         assert sentence in page
+
+
+def test_the_ledger_is_shown_newest_first_and_nothing_on_it_can_be_changed(staff: Staff, world: World) -> None:
+    auditor = staff("auditor")
+    assert "Nothing was ever said." in auditor.get(person(world)).content.decode()
+    origin = msgspec.structs.replace(BY_APP, text_version="2026-11", ip_address="192.0.2.44")
+    allow.put_preferences("u_zora", Preferences(marketing_opt_in=True), lambda _: True, origin)
+    allow.put_preferences("u_zora", Preferences(global_opt_out=True), lambda _: True, BY_APP)
+    page = auditor.get(person(world)).content.decode()
+    ledger = page.split("Consent ledger")[1]
+    assert ledger.index("global") < ledger.rindex("marketing")
+    assert "2026-11" in ledger
+    assert "192.0.2.44" not in page
+    assert "<form" not in ledger.split("</table>")[0]
+
+
+def test_a_word_of_staff_is_in_the_ledger_as_theirs(staff: Staff, world: World) -> None:
+    operator = staff("operator")
+    operator.post(person(world, "suppress/email/"))
+    operator.post(person(world, "release/email/"))
+    said = consents.page_of(world.recipient, None, 9)
+    assert [(one.state, one.means, one.actor) for one in said] == [
+        ("given", "admin", "staff"),
+        ("withdrawn", "admin", "staff"),
+    ]
 
 
 def test_a_person_who_does_not_exist_is_not_found(staff: Staff, db: None) -> None:

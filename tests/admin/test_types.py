@@ -20,6 +20,7 @@ FORM: dict[str, Any] = {
     "template": "",
     "quiet_hours": "defer",
     "caps": "10 per 1h\n2 per 1d\n",
+    "over_cap": "suppress",
     "ttl_seconds": "600",
 }
 
@@ -34,6 +35,7 @@ def test_a_new_type_is_kept_as_the_api_would_keep_it(staff: Staff) -> None:
     assert row is not None
     assert (row.priority, row.channels, row.ttl_seconds) == ("high", ["push", "sms"], 600)
     assert row.caps == [{"max": 10, "per_seconds": 3600}, {"max": 2, "per_seconds": 86400}]
+    assert row.over_cap == "suppress"
 
 
 @pytest.mark.parametrize(

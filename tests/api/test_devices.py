@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from rest_framework.test import APIClient
 from notify.api.auth import Caller
 from notify.vocabulary import Tier
 from preferences import store
-from preferences.vocabulary import InactiveReason, RecipientFacts
+from preferences.vocabulary import RecipientFacts
 
 pytestmark = pytest.mark.django_db
 
@@ -143,6 +144,12 @@ def test_a_web_token_is_the_browsers_subscription(call: Desk) -> None:
     assert json.loads(tokens()[0])["endpoint"] == "https://push.example.com/send/abcd"
 
 
+@pytest.mark.parametrize("token", ["/topics/news", "'news' in topics && !('sports' in topics)"])
+def test_a_device_may_be_all_that_follow_a_topic(call: Desk, token: str) -> None:
+    assert call("POST", body={"device_id": "all", "platform": "android", "token": token})[0] == 201
+    assert tokens() == [token]
+
+
 @pytest.mark.parametrize(
     ("platform", "token"),
     [
@@ -155,6 +162,9 @@ def test_a_web_token_is_the_browsers_subscription(call: Desk) -> None:
         ("web", subscription(endpoint="javascript:alert(1)")),
         ("web", subscription(keys={})),
         ("ios", "a\0b"),
+        ("ios", "/topics/news"),
+        ("android", "/topics/a b"),
+        ("android", "'a' in topics &&"),
     ],
 )
 def test_a_token_of_another_form_is_422(call: Desk, platform: str, token: Any) -> None:
@@ -189,7 +199,7 @@ def test_a_removed_device_is_gone_and_may_come_back(call: Desk) -> None:
 
 def test_a_dead_token_is_shown_as_inactive_and_a_new_one_revives_the_device(call: Desk) -> None:
     call("POST", body=PHONE)
-    store.deactivate_devices([facts().devices[0].id], InactiveReason.REJECTED)
+    store.deactivate_rejected({facts().devices[0].id: datetime.now(UTC) + timedelta(seconds=1)})
     (device,) = call.listed()
     assert (device["active"], device["inactive_reason"]) == (False, "provider_rejected_token")
     assert call("PUT", "/d1", {"app_version": "2.0"})[1]["code"] == "invalid_token"

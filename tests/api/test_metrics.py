@@ -4,8 +4,10 @@ import os
 import re
 import subprocess
 import sys
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
 import pytest
@@ -17,6 +19,8 @@ from prometheus_client import Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from celeryconfig import queue_names
+from channels import store
+from channels.store import Spent
 from channels.vocabulary import Channel
 from config import broker, slots
 from config.metrics import is_loopback
@@ -24,7 +28,7 @@ from notify import metrics
 from notify.metrics import LATENCY_EDGES
 from notify.models import DeadLetter, Page
 from notify.vocabulary import Priority, Scope
-from tests.factories import Api, make_key, make_recipient
+from tests.factories import Api, make_key, make_recipient, make_template, make_type
 
 
 def exposed(api: Api, **headers: str) -> dict[str, float]:
@@ -43,6 +47,24 @@ def test_deliveries_are_counted_by_channel_and_status(stranger: Api) -> None:
     before = exposed(stranger)
     metrics.deliveries_recorded(Channel.PUSH, "sent", 7)
     assert grown(stranger, before, 'notification_delivery_total{channel="push",status="sent"}') == 7
+
+
+def test_recipients_of_an_event_are_counted_once_however_often_it_is_repeated(
+    api: Api, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    make_template()
+    make_type(template_id="order_shipped")
+    people = [{"user_id": f"u_{name}"} for name in ("alice", "bert", "carla")]
+    for one in people:
+        make_recipient(one["user_id"])
+    body = {"type": "ORDER_SHIPPED", "recipients": people, "variables": {"order_id": "1"}}
+    before = exposed(api)
+    for _ in range(2):
+        with django_capture_on_commit_callbacks(execute=True):
+            assert api.post("/v1/notifications", body, Idempotency_Key="k").status_code == 202
+    assert grown(api, before, "notification_recipients_per_event_sum") == 3
+    assert grown(api, before, 'notification_recipients_per_event_bucket{le="5.0"}') == 1
+    assert grown(api, before, 'notification_recipients_per_event_bucket{le="2.0"}') == 0
 
 
 def test_latency_is_a_histogram_by_channel_and_priority(stranger: Api) -> None:
@@ -106,6 +128,15 @@ def test_dead_letters_and_waiting_pages_are_seen_at_the_scrape(stranger: Api) ->
     assert seen['notification_backlog_pages{priority="low",step="plan"}'] == 1
     assert seen['notification_backlog_oldest_seconds{priority="low",step="plan"}'] == pytest.approx(90, abs=5)
     assert seen['notification_backlog_pages{priority="critical",step="send"}'] == 0
+
+
+def test_the_months_spend_is_seen_beside_its_budget(stranger: Api) -> None:
+    store.set_budget(Channel.SMS, None, 7_000_000, by="test")
+    before = exposed(stranger)
+    store.book(Channel.SMS, datetime.now(UTC).date(), 0, [Spent("DE", "main", 1, 2, 2_500_000)])
+    assert grown(stranger, before, 'notification_spend{channel="sms"}') == 2.5
+    assert before['notification_budget{channel="sms",limit="hard"}'] == 7
+    assert 'notification_budget{channel="sms",limit="soft"}' not in before
 
 
 def test_every_queue_has_its_depth(stranger: Api) -> None:

@@ -180,14 +180,14 @@ def test_an_erased_user_says_nothing_any_more(call: Desk) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "user_erased")
 
 
-def test_a_write_costs_three_statements(call: Desk) -> None:
+def test_a_write_costs_three_statements_and_one_for_the_ledger(call: Desk) -> None:
     with CaptureQueriesContext(connection) as captured:
         call("PATCH", {"channels": {"sms": False}})
-    assert len([one for one in captured if "SAVEPOINT" not in one["sql"]]) == 3
+    assert len([one for one in captured if "SAVEPOINT" not in one["sql"]]) == 4
 
 
 def test_what_equals_the_default_is_not_stored(call: Desk) -> None:
-    call("PUT", DEFAULTS | {"channels": {}})
+    call("PUT", {**DEFAULTS, "channels": {}, "marketing_opt_in": None})
     with connection.cursor() as cursor:
         cursor.execute("SELECT document::text FROM preferences_preference")
         assert cursor.fetchone() == ('{"version": 1}',)

@@ -55,6 +55,8 @@ def test_the_status_is_exactly_the_contract_s_shape(api: Api, told: UUID) -> Non
         "provider": "fcm",
         "provider_message_id": "projects/x/messages/1",
         "attempts": 1,
+        "segments": 0,
+        "cost_micros": 0,
         "next_attempt_at": None,
         "delivered_at": None,
         "opened_at": None,
@@ -145,7 +147,11 @@ def test_the_list_is_newest_first(api: Api, three: list[str]) -> None:
         ("status=accepted", [1, 2]),
         ("campaign_id=c-1", [2]),
         ("user_id=u_alice&type=NEW_FOLLOWER", []),
-        (f"created_after={(NOW - timedelta(minutes=150)).isoformat().replace('+00:00', 'Z')}", [0, 1]),
+        pytest.param(
+            f"created_after={(NOW - timedelta(minutes=150)).isoformat().replace('+00:00', 'Z')}",
+            [0, 1],
+            id="created_after",
+        ),
     ],
 )
 def test_the_list_is_filtered(api: Api, three: list[str], query: str, found: list[int]) -> None:

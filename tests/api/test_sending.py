@@ -167,3 +167,56 @@ def test_a_send_of_a_thousand_takes_a_fixed_number_of_statements(shop: Api, djan
     with django_assert_max_num_queries(18):
         response = post(shop, user_id=None, recipients=[{"user_id": f"u{n}"} for n in range(60)])
     assert response.json()["notifications_queued"] == 60
+
+
+RICH_BODY = {"type": "ORDER_SHIPPED", "user_id": "u_alice", "idempotency_key": "rich"}
+RICH_PUSH = {
+    "title": "On its way",
+    "data": {"order_id": "7"},
+    "actions": [{"id": "track", "title": "Track", "url": "https://shop.example/7"}],
+    "badge": 3,
+    "sound": "chime.caf",
+    "category": "ORDER",
+    "image_url": "https://shop.example/7.png",
+    "action_url": "myapp://orders/7",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "pointer"),
+    [
+        ({"data": {"from": "x"}}, "invalid_data", "/content/data/from"),
+        ({"data": {"a/b": "x"}}, "invalid_data", "/content/data/a~1b"),
+        ({"data": {"n": 1}}, "invalid_data", "/content/data"),
+        ({"actions": [{"id": "a", "title": "A"}] * 2}, "invalid_actions", "/content/actions"),
+        ({"actions": [{"id": "a", "title": "A"}] * 4}, "invalid_actions", "/content/actions"),
+        ({"actions": [{"id": "a b", "title": "A"}]}, "invalid_id", "/content/actions/0/id"),
+        ({"actions": [{"id": "a"}]}, "invalid_title", "/content/actions/0/title"),
+        ({"actions": [{"id": "a", "title": "A", "icon": "x"}]}, "unknown_field", "/content/actions/0/icon"),
+        (
+            {"actions": [{"id": "a", "title": "A", "url": "javascript:1"}]},
+            "invalid_link",
+            "/content/actions/0/url",
+        ),
+        ({"action_url": "javascript:1"}, "invalid_link", "/content/action_url"),
+        ({"image_url": "myapp://x"}, "invalid_link", "/content/image_url"),
+        ({"badge": -1}, "invalid_badge", "/content/badge"),
+        ({"badge": True}, "invalid_badge", "/content/badge"),
+        ({"headers": {}}, "unknown_field", "/content/headers"),
+    ],
+)
+def test_words_that_no_push_can_carry_are_refused_with_their_place(
+    api: Api, changes: dict[str, Any], code: str, pointer: str
+) -> None:
+    make_recipient()
+    make_type()
+    answer = api.post("/v1/notifications", {**RICH_BODY, "content": {**RICH_PUSH, **changes}})
+    assert answer.status_code == 422
+    (fault,) = answer.json()["errors"]
+    assert (fault["code"], fault["pointer"]) == (code, pointer)
+
+
+def test_a_push_with_everything_is_accepted(api: Api) -> None:
+    make_recipient()
+    make_type()
+    assert api.post("/v1/notifications", {**RICH_BODY, "content": RICH_PUSH}).status_code == 202

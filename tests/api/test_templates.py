@@ -201,3 +201,51 @@ def test_types_and_templates_need_their_scope(db: None, path: str) -> None:
     assert Api().get(path).status_code == 401
     answer = Api(make_key(scopes=[Scope.SEND, Scope.READ])).get(path)
     assert (answer.status_code, answer.json()["code"]) == (403, "missing_scope")
+
+
+def test_a_rich_push_is_kept_as_it_was_written(api: Api) -> None:
+    push = {
+        "title": "T",
+        "badge": "{{ n }}",
+        "actions": [{"id": "a", "title": "A {{ n }}", "url": "https://x.example/{{ n }}"}],
+        "data": {"n": "{{ n }}", "fixed": "1"},
+    }
+    body = {
+        "template_id": "rich",
+        "type": "ORDER_SHIPPED",
+        "channels": {"push": {"en": push}},
+        "variables": {"n": {"type": "number"}},
+    }
+    made = api.post("/v1/templates", body)
+    assert (made.status_code, made.json()["channels"]) == (201, {"push": {"en": push}})
+    seen = api.post("/v1/templates/rich/preview", {"variables": {"n": 3}}).json()["channels"]["push"]
+    assert seen == {
+        "locale": "en",
+        "title": "T",
+        "badge": 3,
+        "actions": [{"id": "a", "title": "A 3", "url": "https://x.example/3"}],
+        "data": {"n": "3", "fixed": "1"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("push", "code", "pointer"),
+    [
+        ({"title": "T", "data": {"google.x": "1"}}, "invalid_data", "/channels/push/en/data/google.x"),
+        ({"title": "T", "actions": [{"id": "a"}]}, "invalid_actions", "/channels/push/en/actions/0"),
+        (
+            {"title": "T", "actions": [{"id": "a", "title": "A", "icon": "x"}]},
+            "unknown_field",
+            "/channels/push/en/actions/0/icon",
+        ),
+        ({"title": "T", "data": {"n": "{{ missing }}"}}, "undeclared_variable", "/channels/push/en/data/n"),
+        ({"title": ["x"]}, "invalid_channels", "/channels"),
+        ({"title": {"x": "y"}}, "unknown_field", "/channels/push/en/title/x"),
+        ({"actions": [{"id": "a", "title": "A"}]}, "missing_field", "/channels/push/en"),
+    ],
+)
+def test_faults_of_a_rich_push_have_their_place(api: Api, push: dict[str, Any], code: str, pointer: str) -> None:
+    body = {"template_id": "rich", "type": "ORDER_SHIPPED", "channels": {"push": {"en": push}}}
+    answer = api.post("/v1/templates", body)
+    assert answer.status_code == 422
+    assert (code, pointer) in [(one["code"], one["pointer"]) for one in answer.json()["errors"]]

@@ -68,7 +68,8 @@ def test_a_preview_shows_the_users_attributes(shop: Api) -> None:
 def test_a_preview_can_be_of_a_version_that_is_not_published(shop: Api) -> None:
     draft = {"channels": {"sms": {"en": {"body": "Draft"}}}}
     shop.post("/v1/templates/order_shipped/versions", draft)
-    assert shop.post(PREVIEW, {"version": 2}).json()["channels"] == {"sms": {"locale": "en", "body": "Draft"}}
+    channels = shop.post(PREVIEW, {"version": 2}).json()["channels"]
+    assert (list(channels), channels["sms"]["body"]) == (["sms"], "Draft")
     assert shop.post(PREVIEW, {"version": 1, "variables": {"order_id": "7"}}).json()["version"] == 1
 
 
@@ -97,3 +98,32 @@ def test_a_preview_for_nobody_is_404(shop: Api) -> None:
 def test_an_empty_body_previews_a_template_without_required_variables(api: Api) -> None:
     api.post("/v1/templates", {"template_id": "t", "type": "T", "channels": {"sms": {"en": {"body": "Hi"}}}})
     assert api.post("/v1/templates/t/preview").json()["channels"]["sms"]["body"] == "Hi"
+
+
+def counted(shop: Api, order: str) -> tuple[str, dict[str, Any]]:
+    """The text message with this order's number, and what it would be billed as."""
+    channel = shop.post(PREVIEW, {"variables": {"order_id": order}, "channel": "sms"}).json()["channels"]["sms"]
+    return channel["body"], channel["sms"]
+
+
+def test_a_preview_tells_what_a_text_message_is_billed_as(shop: Api) -> None:
+    body, count = counted(shop, "7")
+    assert body == "Shipped: 7"
+    assert count == {
+        "encoding": "GSM-7",
+        "characters": 10,
+        "units": 10,
+        "segments": 1,
+        "not_gsm": [],
+        "is_cut": False,
+    }
+
+
+def test_a_curly_quotation_mark_is_shown_before_it_doubles_the_bill(shop: Api) -> None:
+    _, count = counted(shop, "7" * 100 + "\u2019\u2019")
+    assert (count["encoding"], count["units"], count["segments"], count["not_gsm"]) == ("UCS-2", 111, 2, ["\u2019"])
+
+
+def test_a_preview_ends_where_the_message_would(shop: Api) -> None:
+    body, count = counted(shop, "7" * 2_000)
+    assert (len(body), body[-4:], count["segments"], count["is_cut"]) == (1_530, "7...", 10, True)

@@ -26,7 +26,11 @@ def test_a_type_is_created_with_what_its_category_suggests(api: Api) -> None:
         "caps": [],
         "quiet_hours": "bypass",
         "digestible": False,
+        "over_cap": "defer",
         "ttl_seconds": None,
+        "retention_days": None,
+        "track_opens": False,
+        "track_clicks": False,
         "template_id": None,
     }
     assert api.get("/v1/types/LOGIN_ALERT").json() == answer.json()
@@ -49,8 +53,12 @@ def test_everything_the_caller_says_is_kept(api: Api) -> None:
         "caps": [{"max": 10, "per_seconds": 3600}],
         "quiet_hours": "drop",
         "digestible": True,
+        "over_cap": "suppress",
         "mandatory": True,
         "ttl_seconds": 600,
+        "retention_days": 7,
+        "track_opens": True,
+        "track_clicks": True,
         "template_id": None,
     }
     assert api.put("/v1/types/SALE", body).json() == {"key": "SALE", **body}
@@ -120,3 +128,9 @@ def test_types_are_listed_in_pages_by_their_keys(api: Api) -> None:
 def test_a_cursor_nobody_gave_out_is_refused(api: Api, cursor: str) -> None:
     answer = api.get(f"/v1/types?cursor={cursor}")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
+
+
+@pytest.mark.parametrize("days", [0, 91, -1])
+def test_words_are_kept_no_longer_than_the_log(api: Api, days: int) -> None:
+    answer = api.put("/v1/types/LOGIN_ALERT", {"category": "security", "retention_days": days})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_retention_days")
