@@ -10,10 +10,12 @@ from os import urandom
 from pathlib import Path
 
 import msgspec
+import orjson
 
 from channels.conf import Secret
 from channels.oauth import AccessTokens
-from channels.providers.push.fcm import _SCOPE, _encoded
+from channels.providers.push.fcm import _SCOPE
+from channels.rules.fcm import Look, body_of
 from channels.transport import Fate, Request, Transport
 from channels.vocabulary import Platform, PushMessage
 from notify.rules.ids import ENTROPY, new_ids
@@ -99,7 +101,7 @@ def _bodies(job: Job) -> list[bytes]:
     for serial, name in enumerate(ids, start=job.first):
         token, title, body = expected_of("bare", serial, serial + 1)
         messages.append(PushMessage(id=name, token=token, platform=Platform.ANDROID, title=title, body=body))
-    return [_encoded(message, time.time()) for message in messages]
+    return [orjson.dumps({"message": body_of(message, look=Look(), now=time.time())}) for message in messages]
 
 
 def _job(lab: Lab, total: int, first: int) -> Job:

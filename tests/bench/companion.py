@@ -40,8 +40,8 @@ class Companion(Generic[Report]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
+        with self._process:  # closes its pipes
+            self._process.kill()
 
     @property
     def pid(self) -> int:

@@ -8,6 +8,7 @@ from threading import Event
 from typing import Any, LiteralString, Self
 
 import psycopg
+from psycopg import sql
 
 from notify.rules.ids import first_id
 
@@ -59,6 +60,38 @@ class Database:
                 raise SystemExit(f"bench: {left} notifications made no progress for {_PATIENCE:.0f} s")
             pause.wait(_LOOK_EVERY)
         return time.time()
+
+    def open_campaigns(self) -> int:
+        """What is left of campaigns: not launched, ids not looked at, people not told; and all other open work."""
+        asked = """SELECT (SELECT count(*) FROM campaigns_campaign WHERE next_at IS NOT NULL AND status = 'running')
+            + (SELECT coalesce(sum(1 + frozen_end - frozen_to), 0) FROM campaigns_run
+               WHERE frozen_at IS NULL AND status = 'running')
+            + (SELECT coalesce(sum(size), 0) FROM campaigns_slice)"""
+        return int(self._one(asked)[0]) + self.open_work()
+
+    def wait_until_told(self) -> None:
+        """Wait until campaigns have told everybody."""
+        pause, last, patience_ends = Event(), -1, 0.0
+        while (left := self.open_campaigns()) > 0:
+            if left != last:
+                last, patience_ends = left, time.monotonic() + _PATIENCE
+            if time.monotonic() > patience_ends:
+                raise SystemExit(f"bench: a campaign made no progress for {_PATIENCE:.0f} s, with {left} left")
+            pause.wait(_LOOK_EVERY)
+
+    def held(self, table: str) -> tuple[int, int, int]:
+        """Rows, bytes of the table with its long values, and bytes of its indexes; all partitions together."""
+        asked = (
+            "SELECT sum(pg_table_size(relid)), sum(pg_indexes_size(relid))"
+            " FROM (SELECT relid FROM pg_partition_tree(%s) UNION SELECT %s::regclass) AS parts"
+        )
+        heap, indexes = self._one(asked, (table, table))
+        rows = self._connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
+        return int(rows[0]) if rows else 0, int(heap), int(indexes)
+
+    def wal_position(self) -> int:
+        """Bytes of the write-ahead log since the server was made."""
+        return int(self._one("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")[0])
 
     def _one(self, asked: LiteralString, values: tuple[object, ...] = ()) -> Any:
         return self._connection.execute(asked, values).fetchone()

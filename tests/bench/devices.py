@@ -1,4 +1,4 @@
-"""A device for everybody: `python -m tests.bench.devices NUMBER` in the product's environment.
+"""A device for everybody: `python -m tests.bench.devices CROWD NUMBER` in the product's environment.
 
 The API registers one device a call; a hundred thousand go through the store's own function, a thousand to a
 transaction.
@@ -19,15 +19,15 @@ from channels.rules.addresses import token_hint
 from channels.vocabulary import Platform
 from preferences.store import contacts, data_key, devices, index_of_token, resolve
 from preferences.vocabulary import RecipientRef
-from tests.bench.workload import Person, person
+from tests.bench.workload import Crowd, Person, person
 
 _PER_TRANSACTION = 1_000
 
 
-def give_devices(population: int) -> None:
+def give_devices(crowd: Crowd, population: int) -> None:
     """Register everybody's device."""
     for start in range(0, population, _PER_TRANSACTION):
-        people = [person(number) for number in range(start, min(start + _PER_TRANSACTION, population))]
+        people = [person(number, crowd) for number in range(start, min(start + _PER_TRANSACTION, population))]
         known = resolve([one.user_id for one in people])
         with transaction.atomic():
             connection.ensure_connection()
@@ -44,4 +44,4 @@ def _give_device(ref: RecipientRef, one: Person) -> None:
 
 if __name__ == "__main__":
     django.setup()
-    give_devices(int(sys.argv[1]))
+    give_devices(Crowd(sys.argv[1]), int(sys.argv[2]))

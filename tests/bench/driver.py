@@ -11,7 +11,7 @@ import msgspec
 
 from tests.bench.companion import work_for
 from tests.bench.wire import Answer, Connection
-from tests.bench.workload import BULK_TYPE, send_body
+from tests.bench.workload import FCM, Way, send_body
 
 #: Connections of the open loop: none of its calls waits for another one's answer.
 _PACED_CONNECTIONS = 24
@@ -26,7 +26,7 @@ class Job(msgspec.Struct, kw_only=True):
     total: int
     population: int
     per_call: int = 1_000
-    type_key: str = BULK_TYPE
+    way: Way = FCM
     schedule_at: str = ""
     #: Closed loop: as many callers, each with its next call as soon as it has its answer.
     connections: int = 2
@@ -112,10 +112,7 @@ class _Turns:
 def _calls(job: Job) -> Iterator[tuple[range, bytes]]:
     for first in range(0, job.total, job.per_call):
         serials = range(first, min(first + job.per_call, job.total))
-        yield (
-            serials,
-            send_body(job.run, serials, job.population, type_key=job.type_key, schedule_at=job.schedule_at),
-        )
+        yield serials, send_body(job.run, serials, job.population, way=job.way, schedule_at=job.schedule_at)
 
 
 def _is_whole(answer: Answer, count: int) -> bool:

@@ -19,9 +19,17 @@ APART = ("stand-in", BENCH)
 _MEGABYTE = 1e6
 
 
-def measure_flow(stack: Stack, lab: Lab, database: Database, sent: Sent) -> FlowResult:
-    """Post a run in calls of 1,000 and wait until all of it is on record as accepted by the provider."""
-    job = driver.Job(port=stack.port, key=stack.key, run=sent.run, total=sent.total, population=sent.population)
+def measure_flow(stack: Stack, lab: Lab, database: Database, sent: Sent, per_call: int = 1_000) -> FlowResult:
+    """Post a run in calls of so many and wait until all of it is on record as accepted by the provider."""
+    job = driver.Job(
+        port=stack.port,
+        key=stack.key,
+        run=sent.run,
+        total=sent.total,
+        population=sent.population,
+        per_call=per_call,
+        way=sent.way,
+    )
     with Companion(DRIVER, job, driver.Report) as caller:
         database.wait_until_idle()
         with Meter(stack.roots() | {"stand-in": lab.pid}) as meter:

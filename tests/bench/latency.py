@@ -7,30 +7,31 @@ every call behind it, and all of that is seen.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 
+from config.lab.ledger import mark_of
 from tests.bench import driver
 from tests.bench.companion import Companion
 from tests.bench.database import Database
 from tests.bench.flow import APART, DRIVER, refuse_problems
-from tests.bench.lab import Arrival, Lab
+from tests.bench.lab import Came, Lab
 from tests.bench.processes import Meter
-from tests.bench.proof import Sent, expected_hashes
+from tests.bench.proof import Sent
 from tests.bench.results import LatencyResult
 from tests.bench.stack import Stack
-from tests.bench.workload import BULK_TYPE, PRIORITIES, URGENT_TYPE
+from tests.bench.workload import BULK_TYPE, PRIORITIES, URGENT
 
 RATE = 50.0
 #: Seconds by which the mass is ahead of the first urgent call.
-_HEAD_START = 1.0
+HEAD_START = 1.0
 _MISSING = float("inf")
 
 
 def measure_latency(stack: Stack, lab: Lab, database: Database, sent: Sent, mass: Sent | None) -> LatencyResult:
     """Send a run one by one at a steady rate; with a mass, while that goes out."""
     with (
-        Companion(DRIVER, _job(stack, sent), driver.Report) as caller,
+        Companion(DRIVER, paced_job(stack, sent, RATE), driver.Report) as caller,
         Companion(DRIVER, _mass_job(stack, mass), driver.Report) if mass else nullcontext() as crowd,
     ):
         database.wait_until_idle()
@@ -38,7 +39,7 @@ def measure_latency(stack: Stack, lab: Lab, database: Database, sent: Sent, mass
             began = time.time()
             if crowd:
                 crowd.start()
-                time.sleep(_HEAD_START)  # noqa: TID251 - nothing can be asked whether a crowd is under way
+                time.sleep(HEAD_START)  # noqa: TID251 - nothing can be asked whether a crowd is under way
             caller.start()
             report = caller.finish()
             refuse_problems(report)
@@ -46,16 +47,16 @@ def measure_latency(stack: Stack, lab: Lab, database: Database, sent: Sent, mass
                 refuse_problems(crowd.finish())
             database.wait_until_idle()
     mass_ended = database.last_sent(began, PRIORITIES[BULK_TYPE]) if mass else 0.0
-    return _result(sent, report, lab.arrivals(), mass_ended, meter)
+    return latency_of(sent, report, lab.came(), mass_ended, meter)
 
 
-def _result(
-    sent: Sent, report: driver.Report, arrivals: Mapping[str, Arrival], mass_ended: float, meter: Meter
+def latency_of(
+    sent: Sent, report: driver.Report, came: Iterable[Came], mass_ended: float, meter: Meter
 ) -> LatencyResult:
-    at = {(arrival.token, arrival.content_hash): arrival.at for arrival in arrivals.values()}
-    took = sorted(
-        (at.get(one, _MISSING) - report.due[serial]) * 1000 for serial, one in enumerate(expected_hashes(sent))
-    )
+    """From the instants at which calls were due to those at which their messages came."""
+    due = {mark_of(*one): report.due[serial] for serial, one in enumerate(sent.expected())}
+    at = {one.mark: one.at for one in came if one.mark in due}
+    took = sorted((at.get(mark, _MISSING) - instant) * 1000 for mark, instant in due.items())
     answered = sorted(seconds * 1000 for seconds in report.seconds)
     covered = sum(due < mass_ended for due in report.due.values()) / len(report.due)
     return LatencyResult(
@@ -76,7 +77,8 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[max(0, -(-int(share * 10_000) * len(ordered) // 10_000) - 1)]
 
 
-def _job(stack: Stack, sent: Sent) -> driver.Job:
+def paced_job(stack: Stack, sent: Sent, rate: float) -> driver.Job:
+    """Urgent ones, so many a second, one a call."""
     return driver.Job(
         port=stack.port,
         key=stack.key,
@@ -84,8 +86,8 @@ def _job(stack: Stack, sent: Sent) -> driver.Job:
         total=sent.total,
         population=sent.population,
         per_call=1,
-        type_key=URGENT_TYPE,
-        rate=RATE,
+        way=URGENT,
+        rate=rate,
     )
 
 

@@ -32,10 +32,13 @@ _FOREIGN = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "PORT", "DJANGO_SE
 #: Process of the platform → the line of the table it is counted in.
 GROUPS = {
     "web": "web",
+    "stream": "streams",
     "worker-medium": "workers, medium",
     "worker-high": "workers, high",
     "worker-critical": "workers, idle pools",
-    "worker-low": "workers, idle pools",
+    "worker-low": "workers, low",
+    "worker-campaigns": "workers, campaigns",
+    "worker-receipts": "housekeeping, beat",
     "worker-housekeeping": "housekeeping, beat",
     "beat": "housekeeping, beat",
     "postgres": "PostgreSQL",
@@ -84,13 +87,18 @@ class Stack:
         self._log = folder / "up.log"
         providers = folder / "providers.toml"
         providers.write_text(providers_file, encoding="utf-8")
-        self.port = _free_port()
+        self.port, self._stream_port = _free_ports()
         kept = {k: v for k, v in os.environ.items() if k not in _FOREIGN and not k.startswith("CARILLON_")}
         self.environment = kept | {
             "CARILLON_HOME": str(servers.home.root),
             "CARILLON_PROVIDERS_FILE": str(providers),
+            # Counted as ever, but the same people are told again and again.
+            "CARILLON_CAPS": "push 1000000/1h, sms 1000000/1h, email 1000000/1d",
+            "CARILLON_CAPS_SECURITY": "1000000/10m",
+            "CARILLON_CAPS_EVERYBODY": "none",
             "CARILLON_LOG_LEVEL": os.environ.get("CARILLON_LOG_LEVEL", "INFO"),
             "PORT": str(self.port),
+            "CARILLON_STREAM_PORT": str(self._stream_port),
         }
 
     def __enter__(self) -> Self:
@@ -176,6 +184,7 @@ def _is_alive(pid: int) -> bool:
     return pid > 0 and Path(f"/proc/{pid}").exists()
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def _free_ports() -> tuple[int, int]:
+    """Two ports that nobody has, looked for together: one after the other may be the same."""
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+        return int(first.getsockname()[1]), int(second.getsockname()[1])
