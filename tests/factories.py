@@ -13,18 +13,24 @@ from django.test import Client
 from django.utils import timezone
 
 from channels.rules.sealing import seal
-from channels.vocabulary import Channel, Platform
-from notify import conf
-from notify.models import ApiKey, Attempt, Delivery, Event, Template, TemplateVersion
+from channels.store import insert_inbox
+from channels.vocabulary import Channel, InAppMessage, Platform
+from notify import broadcasts, conf
+from notify.models import ApiKey, Application, Attempt, Batch, Delivery, Event, Template, TemplateVersion
 from notify.rules.credentials import KEY_ENTROPY, new_key, secret_hash
 from notify.rules.ids import ENTROPY, delivery_id, new_ids, sibling_ids
+from notify.rules.ready import batch_place, entry_place
 from notify.store import intake, keys, types
 from notify.store.templates import forget_templates
 from notify.vocabulary import EventKind, NotificationStatus, Priority, QuietHoursPolicy, Scope, Tier, TypeRow
 from preferences import register
 from preferences import store as people
 from preferences.rules.requests import DeviceBody
-from preferences.vocabulary import Category, Profile, RecipientRef
+from preferences.store import topics
+from preferences.vocabulary import Category, ConsentActor, ConsentMeans, Origin, Profile, RecipientRef
+
+#: Where words about consent come from in tests.
+BY_APP = Origin(means=ConsentMeans.API, actor=ConsentActor.APPLICATION)
 
 
 class Api:
@@ -212,6 +218,29 @@ def make_delivery(notification_id: UUID, recipient: RecipientRef, channel: Chann
     )
 
 
+def make_entries(recipient: RecipientRef, *titles: str, **fields: Any) -> list[UUID]:
+    """Inbox entries as dispatch writes them, one after the other; the ids are their notifications'.
+
+    `fields` are those of `InAppMessage`.
+    """
+    key = people.data_key(recipient.wrapped_key, recipient.id)
+    found = []
+    for title in titles:
+        told = fields.get("notification_id") or new_ids(1, now=datetime.now(UTC), entropy=os.urandom(ENTROPY))[0]
+        entry_id = delivery_id(told, Channel.IN_APP, 0)
+        content = msgspec.json.encode({"title": title, "body": f"{title}, in full", "action_url": "https://shop/1"})
+        defaults: dict[str, Any] = {"type": "ORDER_SHIPPED", "notification_id": told}
+        message = InAppMessage(
+            id=entry_id,
+            recipient_id=recipient.id,
+            sealed=seal(key, content, entry_place(entry_id)),
+            **defaults | fields,
+        )
+        insert_inbox([message])
+        found.append(told)
+    return found
+
+
 def make_attempt(delivery: Delivery, **fields: Any) -> Attempt:
     """An accepted attempt at a delivery."""
     defaults: dict[str, Any] = {"number": 1, "provider": "sandbox", "outcome": "accepted", "latency_ms": 12}
@@ -233,3 +262,36 @@ def make_event(notification_id: UUID, kind: EventKind, delivery: Delivery | None
         kind=kind.value,
         detail=detail,
     )
+
+
+def make_topic(key: str = "news", *subscribers: RecipientRef) -> int:
+    """A topic that these people subscribe to; answers our number of it."""
+    row, _ = topics.put_topic(key)
+    topics.add_subscribers(row.id, [one.id for one in subscribers])
+    return row.id
+
+
+def make_told(topic_id: int, *titles: str, type_key: str = "NEWS", test: bool = False, **fields: Any) -> list[UUID]:
+    """Things told to a topic, one after the other, as a fan-out does it; the ids are their batches'.
+
+    The words name the reader. The type must be there; `fields` are those of `broadcasts.publish`.
+    """
+    version = TemplateVersion.objects.filter(template_id=f"t_{type_key}").first() or make_template(
+        f"t_{type_key}",
+        type_key,
+        channels={"in_app": {"en": {"title": "{{ title }}", "body": "{{ title }} for {{ user.user_id }}"}}},
+        variables={"title": {"type": "string", "required": True, "default": None}},
+    )
+    application, _ = Application.objects.get_or_create(name="shop")
+    found = []
+    for title in titles:
+        now = datetime.now(UTC)
+        batch = msgspec.structs.replace(
+            _batch(application.id, type_key, None, now), template_version_id=version.pk, test=test
+        )
+        intake.insert_batch(batch)
+        sealed = conf.KEYRING.seal_blob(msgspec.json.encode({"title": title}), batch_place(batch.id))
+        Batch.objects.filter(pk=batch.id).update(sealed=sealed)
+        broadcasts.publish(batch.id, topic_id, **{"expires_at": None, "now": now} | fields)
+        found.append(batch.id)
+    return found

@@ -39,8 +39,8 @@ def seconds(written: str) -> float:
 
 def test_every_process_of_make_up_is_a_service_and_no_other_runs_celery() -> None:
     ours = {name for name, service in services().items() if "celery" in service.get("command", [])}
-    assert ours == set(table()) - {"web"}
-    assert "web" in services()
+    assert ours == set(table()) - {"web", "stream"}
+    assert {"web", "stream"} <= set(services())
 
 
 @pytest.mark.parametrize("name", [f"worker-{pool.name}" for pool in POOLS] + ["beat"])
@@ -55,6 +55,11 @@ def test_web_serves_the_same_application_as_make_up() -> None:
     command = services()["web"]["command"]
     assert command[-1] == table()["web"].command[-1]
     assert command[command.index("--blocking-threads") + 1] == "1"
+
+
+def test_the_streams_are_served_as_by_make_up_but_to_the_outside() -> None:
+    outside = ["0.0.0.0" if word == "127.0.0.1" else word for word in table()["stream"].command[1:]]  # noqa: S104 - of a container
+    assert services()["stream"]["command"] == ["python", *outside]
 
 
 def test_there_is_one_beat_and_one_migration_before_everything() -> None:
@@ -75,12 +80,12 @@ def test_every_service_has_a_health_check_and_time_to_stop(name: str) -> None:
 def test_secrets_come_from_outside_and_are_asked_for_by_name(name: str) -> None:
     secret = re.compile(r"PASSWORD|SECRET|KEY|_URL$")
     for variable, value in services()[name].get("environment", {}).items():
-        if secret.search(variable) and variable != "CARILLON_PUBLIC_URL":
+        if secret.search(variable) and variable not in ("CARILLON_PUBLIC_URL", "CARILLON_STREAM_URL"):
             assert re.search(r"\$\{[A-Z_]+:\?[^}]+\}", value), f"{name}: {variable} is written out"
 
 
-def test_only_the_web_is_reachable_from_outside() -> None:
-    assert {name for name, service in services().items() if "ports" in service} == {"web"}
+def test_only_the_web_and_the_streams_are_reachable_from_outside() -> None:
+    assert {name for name, service in services().items() if "ports" in service} == {"web", "stream"}
 
 
 def test_the_image_runs_as_an_ordinary_user_on_hashed_packages_of_the_lock_alone() -> None:
@@ -92,3 +97,9 @@ def test_the_image_runs_as_an_ordinary_user_on_hashed_packages_of_the_lock_alone
 
 def test_docker_is_no_package_of_ours() -> None:
     assert not list(DOCKER.glob("*.py"))
+
+
+def test_nobody_outside_decides_how_long_the_sweeper_waits() -> None:
+    """Found by a storm of receipts: with their queue in its pool, what was due to be tried again stayed."""
+    (pool,) = (pool for pool in POOLS if "housekeeping" in pool.queues)
+    assert set(pool.queues) == {"housekeeping"}

@@ -10,16 +10,20 @@ from pathlib import Path
 
 import pytest
 
+import campaigns.vocabulary
 import celeryconfig
 import channels.vocabulary
 import notify.vocabulary
 import preferences.vocabulary
+from campaigns.rules.transitions import ALLOWED
+from campaigns.vocabulary import CampaignStatus
 from channels.vocabulary import Channel
+from notify.rules.decision import ORDER
 from notify.rules.lifecycle import FINAL, NEXT
 from notify.vocabulary import DeliveryStatus, NotificationStatus, PageStep, Priority
 from tests.architecture.tree import ROOT, read
 
-VOCABULARIES = (channels.vocabulary, preferences.vocabulary, notify.vocabulary)
+VOCABULARIES = (channels.vocabulary, preferences.vocabulary, notify.vocabulary, campaigns.vocabulary)
 #: Everything a person is expected to read.
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
@@ -66,6 +70,21 @@ def test_the_lifecycle_page_names_the_final_statuses() -> None:
 def test_statuses_that_end_the_drawing_are_those_nothing_follows() -> None:
     ends = re.findall(r"^ +(\w+) --> \[\*\]", page("docs/lifecycle.md"), flags=re.MULTILINE)
     assert set(ends) == {str(status) for status, following in NEXT.items() if not following}
+
+
+def test_the_drawing_of_campaigns_has_the_edges_of_the_table() -> None:
+    drawn = {
+        (before, after, act)
+        for before, after, acts in re.findall(r"^ +(\S+) --> (\w+): (.+)$", page("docs/campaigns.md"), re.MULTILINE)
+        for act in acts.split(", ")
+    }
+    table = {
+        (str(before), str(leads or before), str(act))
+        for act, (allowed, leads) in ALLOWED.items()
+        for before in allowed or ("[*]",)
+    }
+    # What comes again goes back to waiting for its next time.
+    assert drawn == table | {(str(CampaignStatus.RUNNING), str(CampaignStatus.SCHEDULED), "complete")}
 
 
 @cache
@@ -192,3 +211,8 @@ def test_every_path_a_page_names_is_there(file: Path) -> None:
         r"`((?:config|campaigns|notify|preferences|channels|tests|docs|docker)/[\w./-]*)`", page(str(file))
     )
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_page_on_decisions_has_the_rules_in_the_order_in_which_they_are_asked() -> None:
+    told = CELL.findall(section(page("docs/why.md"), "## The rules"))
+    assert told == [str(rule) for rule in ORDER]

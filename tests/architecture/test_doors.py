@@ -15,10 +15,11 @@ from tests.architecture.tree import Source, imports, product, suite
 
 #: Who may import what; an entry covers what lies below it, and `*` stands for one app.
 DOORS: dict[str, tuple[str, ...]] = {
-    "redis": ("channels.redis_state", "preferences.cache"),
-    "pycurl": ("channels.transport",),
-    # Rare calls for tokens (google-auth's own transport), and the demo, which calls the API as any application would.
-    "requests": ("channels.oauth", "config.demo.client"),
+    "redis": ("channels.redis_state",),
+    "pycurl": ("channels.transport", "channels.curl_handle"),
+    # Rare calls for tokens (google-auth's own transport) and for SNS's certificates; the demo, which calls the API as
+    # any application would; the lab's receipts, which come from outside as any provider's.
+    "requests": ("channels.oauth", "channels.sns_fetch", "config.demo.client", "config.lab.callbacks"),
     "smtplib": ("channels.smtp_line",),
     "celery": ("config", "notify.queue", "notify.tasks", "campaigns.queue", "campaigns.tasks"),
     "kombu": ("celeryconfig", "config", "notify.queue"),
@@ -29,7 +30,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "sentry_sdk": ("config",),
     "prometheus_client": ("*.metrics", "config"),
     "subprocess": ("notify.trial", "config"),  # a template is tried out in a process of its own
-    "socket": ("config",),
+    # To look at an address before libcurl connects to it.
+    "socket": ("config", "channels.curl_handle"),
     "minijinja": ("notify.rules",),
 }
 #: `connection.cursor()` elsewhere than in a store: the one question of `/readyz` is whether PostgreSQL answers.
