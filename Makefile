@@ -4,12 +4,16 @@
 #   make up      the whole platform in the foreground until Ctrl-C (PORT, CARILLON_HOME, … are honoured)
 #   make test    the tests, on embedded servers unless DATABASE_URL and REDIS_URL name others
 #   make check   what CI runs: format, lint, types, import contracts, tests
-#   make bench   what a notification costs    make chaos  killed processes lose nothing
+#   make bench   what a notification costs    make chaos  nothing is lost, whoever dies or fails
 #   make docs    write the generated pages    make lock   compile requirements*.in to hashed locks
+#   make words   compile the translations of the pages for people
 
 VENV ?= .venv
 PYTHON ?= python3.11
 PYTEST_ARGS ?=
+PYTEST_WORKERS ?= 2
+BENCH_ARGS ?=
+CHAOS_ARGS ?=
 
 RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
@@ -18,10 +22,10 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input --req
 UV := $(VENV)/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check static bench chaos docs lock
+.PHONY: help demo up test check static bench chaos docs words lock
 
 help:
-	@sed -n '3,9s/^#  //p' Makefile
+	@sed -n '3,10s/^#  //p' Makefile
 
 demo: $(RUN)
 	@$(PY) manage.py demo
@@ -30,7 +34,7 @@ up: $(RUN)
 	@exec $(PY) manage.py up
 
 test: $(DEV)
-	@$(PY) -m pytest --ignore=tests/bench --ignore=tests/chaos $(PYTEST_ARGS)
+	@$(PY) -m pytest --ignore=tests/bench --ignore=tests/chaos -n $(PYTEST_WORKERS) --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: static test
 
@@ -41,13 +45,16 @@ static: $(DEV)
 	@$(VENV)/bin/lint-imports
 
 bench: $(DEV)
-	@$(PY) -m tests.bench
+	@$(PY) -m tests.bench $(BENCH_ARGS)
 
 chaos: $(DEV)
-	@$(PY) -m tests.chaos
+	@$(PY) -m tests.chaos $(CHAOS_ARGS)
 
 docs: $(DEV)
 	@$(PY) manage.py write_docs
+
+words: $(DEV)
+	@$(VENV)/bin/pybabel --quiet compile --domain=django --directory=notify/locale
 
 lock: $(DEV)
 	@$(UV) requirements.in -o requirements.txt
