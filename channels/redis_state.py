@@ -25,7 +25,7 @@ from channels import conf, policy
 from channels.rules.bucket import Taken
 from channels.rules.gate import Admission, Ask, Changed, Gate, GateRead, Report
 from channels.rules.scorecard import Minute
-from channels.rules.windows import Log, Place, Wish
+from channels.rules.windows import Counter, Log, Place, Wish
 
 _log = structlog.get_logger(__name__)
 _Answer = TypeVar("_Answer")
@@ -59,7 +59,9 @@ _GATE = (_LUA / "gate.lua").read_text(encoding="utf-8")
 _ADMIT = _GATE + (_LUA / "admit.lua").read_text(encoding="utf-8")
 _REPORT = _GATE + (_LUA / "report.lua").read_text(encoding="utf-8")
 
-_WINDOWS = (_LUA / "windows.lua").read_text(encoding="utf-8")
+_COUNTERS_KEPT = (_LUA / "counters.lua").read_text(encoding="utf-8")
+_WINDOWS = _COUNTERS_KEPT + (_LUA / "windows.lua").read_text(encoding="utf-8")
+_GIVE_BACK = _COUNTERS_KEPT + (_LUA / "windows_back.lua").read_text(encoding="utf-8")
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -91,13 +93,6 @@ _BEATS = "carillon:beats"
 
 # All counters in one slot of a Redis Cluster: a page asks for all its recipients in one step.
 _COUNTERS = ["carillon:{windows}:since", "carillon:{windows}:"]
-
-_GIVE_BACK = """
-local since = redis.call('GET', KEYS[1])
-if not since then return 0 end
-for at = 1, #ARGV, 2 do redis.call('ZREM', KEYS[2] .. since .. ':' .. ARGV[at], ARGV[at + 1]) end
-return 1
-"""
 
 _BEAT = "return redis.call('HSET', KEYS[1], ARGV[1], redis.call('TIME')[1])"
 
@@ -217,11 +212,11 @@ def count(
     return None if answer is None else _counted_of(answer)
 
 
-def give_back(places: Sequence[tuple[str, str]]) -> None:
+def give_back(places: Sequence[tuple[Counter, str]]) -> None:
     """Free these members' places on these counters."""
     if places:
-        words = [word for place in places for word in place]
-        _asked(lambda client: client.give_back(keys=_COUNTERS, args=words))
+        packed = _pack([(counter.owner, counter.name, member) for counter, member in places])
+        _asked(lambda client: client.give_back(keys=_COUNTERS, args=[packed]))
 
 
 def beat(name: str) -> None:

@@ -13,15 +13,17 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from channels import redis_state
 from channels.rules import bucket
 from channels.rules.bucket import Level, Taken
-from channels.rules.windows import Log, Place, Window, Wish
+from channels.rules.windows import Counter, Log, Place, Window, Wish
 
 #: Reads counters by their names from where the truth is; one that is not there is empty.
 Recall = Callable[[Collection[str]], Mapping[str, Log]]
 
 #: A large window is handed out in so many parts.
 _SHARES = 60
-#: Times a page is asked for before it is given up for this time: each miss means that Redis was flushed once more.
+#: Times wishes are asked for before they are given up for this time: each miss means that Redis was flushed once more.
 _TRIES = 3
+#: Wishes in one step. Nobody else is answered meanwhile, and a one-time password has several questions.
+_AT_ONCE = 100
 
 
 class _Missed:
@@ -39,10 +41,20 @@ class _Alone:
 def take(
     wishes: Sequence[Wish], recall: Recall, *, now_ms: int, margin_ms: int, dry: bool = False
 ) -> list[Place] | None:
-    """A place for each wish, in order, in one step for all processes; None when Redis is away.
+    """A place for each wish, in order, each in one step for all processes; None when Redis is away.
 
     Whoever gets None must count by itself. With `dry` nothing is taken.
     """
+    places: list[Place] = []
+    for at in range(0, len(wishes), _AT_ONCE):
+        taken = _take(wishes[at : at + _AT_ONCE], recall, now_ms=now_ms, margin_ms=margin_ms, dry=dry)
+        if taken is None:
+            return None
+        places += taken
+    return places
+
+
+def _take(wishes: Sequence[Wish], recall: Recall, *, now_ms: int, margin_ms: int, dry: bool) -> list[Place] | None:
     known: dict[str, Log] = {}
     for _ in range(_TRIES):
         counted = redis_state.count(
@@ -77,8 +89,8 @@ def share(name: str, window: Window, wanted: int) -> Taken:
     return taken
 
 
-def give_back(places: Sequence[tuple[str, str]]) -> None:
-    """Free places on counters by name and member: what was to be told is not. While Redis is away, nothing is kept."""
+def give_back(places: Sequence[tuple[Counter, str]]) -> None:
+    """Free places on counters by member: what was to be told is not. While Redis is away, nothing is kept."""
     redis_state.give_back(places)
 
 

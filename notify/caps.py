@@ -115,7 +115,7 @@ def answers_for_all(channel: Channel, bounds: Sequence[bool], now: datetime) -> 
 def give_back(bounds: Sequence[Bound]) -> None:
     """Free the places of what is not told after all."""
     windows.give_back(
-        [(counter.name, member_of(one.notification_id)) for one in bounds for counter in counters_of(one, conf.CAPS)]
+        [(counter, member_of(one.notification_id)) for one in bounds for counter in counters_of(one, conf.CAPS)]
     )
 
 

@@ -1,18 +1,6 @@
 -- The sums of channels/rules/windows.py for a page of wishes, in one step for all processes.
--- KEYS: since when Redis remembers, and what all counters' names begin with.
 local call = cmsgpack.unpack(ARGV[1])
 local now, margin = call.now, call.margin
-
--- Redis takes whole numbers as text. A page asks for few different ones, again and again.
-local texts = {}
-local function whole(number)
-  local text = texts[number]
-  if not text then
-    text = string.format('%.0f', number)
-    texts[number] = text
-  end
-  return text
-end
 
 local since = redis.call('GET', KEYS[1])
 if not since or call.anew then
@@ -21,107 +9,126 @@ if not since or call.anew then
 end
 local prefix, began = KEYS[2] .. since .. ':', tonumber(since)
 
-local function span_of(counter)
-  local longest = 0
-  for _, window in ipairs(counter[2]) do
-    if window[2] > longest then longest = window[2] end
+-- Every counter of the page: whose it is, and how long it remembers.
+local owners, owner_of, spans, names, seen = {}, {}, {}, {}, {}
+for _, wish in ipairs(call.wishes) do
+  for _, counter in ipairs(wish[3]) do
+    local name, windows, owner = counter[1], counter[2], counter[3]
+    if not owner_of[name] then
+      local longest = 0
+      for _, window in ipairs(windows) do
+        if window[2] > longest then longest = window[2] end
+      end
+      spans[name], owner_of[name] = longest, owner
+      names[#names + 1] = name
+      if not seen[owner] then
+        seen[owner] = true
+        owners[#owners + 1] = owner
+      end
+    end
   end
-  return longest
+end
+local kept = {}
+for at, counters in ipairs(read(prefix, owners)) do kept[owners[at]] = counters end
+
+local function text_of(name)
+  return kept[owner_of[name]][name] or ''
 end
 
-local function keep(key, span, last)
-  local left = last - now + span + margin
-  if redis.call('PTTL', key) < left then redis.call('PEXPIRE', key, whole(left)) end
-end
-
--- How many lines each counter has: most people's have none yet, and need not be asked for more.
-local sizes = {}
-local function size_of(name)
-  local size = sizes[name]
-  if not size then
-    size = redis.call('ZCARD', prefix .. name)
-    sizes[name] = size
+-- With this member told at this instant: its line comes after all that are not later.
+local function with(text, name, member, at)
+  local place, latest = #text + 1, at
+  if place > HEAD + 1 then
+    local last = instant(text, place - LINE)
+    if last > latest then latest = last end
+    while place > HEAD + 1 and instant(text, place - LINE) > at do place = place - LINE end
   end
-  return size
+  local before, after = string.sub(text, HEAD + 1, place - 1), string.sub(text, place)
+  return stamp(latest + spans[name] + margin) .. before .. stamp(at) .. padded(member) .. after
 end
 
--- What the caller has read elsewhere, with the latest instant in it.
+local changed = {}
+local function keep(name, text)
+  local owner = owner_of[name]
+  kept[owner][name] = text
+  changed[owner] = true
+end
+
+-- What the caller has read elsewhere; of what Redis has already, that counts for more.
 local known = {}
 for _, log in ipairs(call.known) do
-  local latest = now
+  local name = log[1]
+  known[name] = true
   for _, line in ipairs(log[2]) do
-    redis.call('ZADD', prefix .. log[1], 'NX', whole(line[2]), line[1])
-    latest = math.max(latest, line[2])
+    local text = text_of(name)
+    if not place_of(text, line[1]) then keep(name, with(text, name, line[1], line[2])) end
   end
-  known[log[1]] = latest
 end
 
 -- A counter that is not there was empty, or was lost: which of the two only an old memory can tell.
 local unknown = {}
-for _, wish in ipairs(call.wishes) do
-  for _, counter in ipairs(wish[3]) do
-    local name = counter[1]
-    if not known[name] and began > now - span_of(counter) - margin and size_of(name) == 0 then
-      known[name] = now
-      unknown[#unknown + 1] = name
-    end
+for _, name in ipairs(names) do
+  if not known[name] and began > now - spans[name] - margin and #text_of(name) <= HEAD then
+    unknown[#unknown + 1] = name
   end
 end
-if #unknown > 0 then return cmsgpack.pack({ unknown = unknown, places = {} }) end
 
-local function own_of(key, member)
-  local own = redis.call('ZSCORE', key, member)
-  return own and tonumber(own)
-end
-
-local function nth(key, size, at)
-  if at >= size then return nil end
-  local found = redis.call('ZREVRANGE', key, at, at, 'WITHSCORES')
-  return found[2] and tonumber(found[2])
-end
-
-local function room(key, counter, size, own)
-  local first = now
-  for _, window in ipairs(counter[2]) do
-    local most, span = window[1], window[2]
-    local last = nth(key, size, most - 1)
-    -- Its own old place does not count against it.
-    if last and own and own >= last then last = nth(key, size, most) end
-    if last and last + span + margin > first then first = last + span + margin end
+-- The first instant at which every window has room. A place of its own does not count against it.
+local function room(text, windows, own)
+  if own then text = without(text, own) end
+  local first, lines = now, (#text - HEAD) / LINE
+  for _, window in ipairs(windows) do
+    local most = window[1]
+    if lines >= most then
+      local free = instant(text, HEAD + (lines - most) * LINE + 1) + window[2] + margin
+      if free > first then first = free end
+    end
   end
   return first
 end
 
-local function enter(key, counter, member, at)
-  local name, span = counter[1], span_of(counter)
-  local size = sizes[name]
-  if size > 0 then size = size - redis.call('ZREMRANGEBYSCORE', key, '-inf', whole(now - span - margin)) end
-  sizes[name] = size + redis.call('ZADD', key, whole(at), member)
-  if size > 0 then keep(key, span, at) else redis.call('PEXPIRE', key, whole(at - now + span + margin)) end
+local function enter(name, member, at)
+  local text, over = text_of(name), now - spans[name] - margin
+  if #text > HEAD then
+    local own, first = place_of(text, member), HEAD + 1
+    if own then text = without(text, own) end
+    while first < #text and instant(text, first) <= over do first = first + LINE end
+    if first > HEAD + 1 then text = string.sub(text, 1, HEAD) .. string.sub(text, first) end
+  end
+  keep(name, with(text, name, member, at))
 end
 
 local places = {}
-for number, wish in ipairs(call.wishes) do
+for number, wish in ipairs(#unknown > 0 and {} or call.wishes) do
   local member, wait, counters = wish[1], wish[2], wish[3]
-  local at, keys, stands = now, {}, {}
+  local at, stands = now, {}
   for index, counter in ipairs(counters) do
-    local key, size = prefix .. counter[1], size_of(counter[1])
-    keys[index] = key
+    local text = text_of(counter[1])
     -- Where nobody was told anything there is room.
-    if size > 0 then
-      if known[counter[1]] then keep(key, span_of(counter), known[counter[1]]) end
-      local own = own_of(key, member)
-      stands[index] = own and own >= now - margin
-      local first = stands[index] and own or room(key, counter, size, own)
+    if #text > HEAD then
+      local own = place_of(text, member)
+      local told = own and instant(text, own)
+      stands[index] = told and told >= now - margin
+      local first = stands[index] and told or room(text, counter[2], own)
       if first > at then at = first end
     end
   end
   local taken = at - now <= wait
   if taken and not call.dry then
     for index, counter in ipairs(counters) do
-      if not stands[index] then enter(keys[index], counter, member, at) end
+      if not stands[index] then enter(counter[1], member, at) end
     end
   end
   places[number] = { taken, at - now }
 end
-return cmsgpack.pack({ unknown = {}, places = places })
+
+for owner in pairs(changed) do
+  local counters, last = kept[owner], now
+  for name, text in pairs(counters) do
+    local till = instant(text, 1)
+    if till <= now then counters[name] = nil
+    elseif till > last then last = till end
+  end
+  if last > now then redis.call('SET', prefix .. owner, cmsgpack.pack(counters), 'PX', whole(last - now)) end
+end
+return cmsgpack.pack({ unknown = unknown, places = places })

@@ -29,6 +29,8 @@ class Counter(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     name: str
     windows: list[Window]
+    #: Whose it is: Redis keeps all counters of one owner together.
+    owner: str
 
     @property
     def span_ms(self) -> int:

@@ -99,14 +99,16 @@ def counters_of(one: Bound, limits: Limits) -> list[Counter]:
     kind, found = one.kind, []
     is_security = kind.category == Category.SECURITY
     if is_security and limits.security and one.channel in _ADDRESSED:
-        found.append(Counter(f"a:{one.channel}:{one.index.hex()}", limits.security))
+        index = one.index.hex()
+        found.append(Counter(f"a:{one.channel}:{index}", limits.security, index))
     if kind.exempt_from_caps:
         return found
+    owner = str(one.recipient_id)
     if not is_security and one.channel in limits.channels:
-        found.append(Counter(f"p:{one.channel}:{one.recipient_id}", limits.channels[one.channel]))
+        found.append(Counter(f"p:{one.channel}:{one.recipient_id}", limits.channels[one.channel], owner))
     if kind.caps:
         windows = [Window(cap["max"], cap["per_seconds"] * 1_000) for cap in kind.caps]
-        found.append(Counter(f"t:{one.recipient_id}:{kind.key}", windows))
+        found.append(Counter(f"t:{one.recipient_id}:{kind.key}", windows, owner))
     return found
 
 

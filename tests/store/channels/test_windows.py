@@ -24,6 +24,7 @@ _COUNTERS = st.lists(
         Counter,
         name=st.sampled_from(["a", "b", "c"]),
         windows=st.lists(st.builds(Window, most=st.integers(1, 4), span_ms=st.integers(1, 60)), min_size=1, max_size=2),
+        owner=st.just(""),
     ),
     max_size=2,
     unique_by=lambda counter: counter.name,
@@ -38,6 +39,7 @@ _ASKS = st.lists(
     min_size=1,
     max_size=6,
 )
+_OWNERS = {"a": "somebody", "b": "somebody", "c": "another"}
 #: Pages of wishes, each so many milliseconds after the last.
 _LIFE = st.lists(st.tuples(st.integers(0, 40), _ASKS), min_size=1, max_size=12)
 
@@ -65,7 +67,10 @@ def test_the_script_and_the_sums_answer_alike(life: list[tuple[int, list[Wish]]]
             Wish(
                 wish.member,
                 wish.wait_ms * _SLOW,
-                [Counter(c.name, spans.setdefault(c.name, [_slow(one) for one in c.windows])) for c in wish.counters],
+                [
+                    Counter(c.name, spans.setdefault(c.name, [_slow(one) for one in c.windows]), _OWNERS[c.name])
+                    for c in wish.counters
+                ],
             )
             for wish in page
         ]
@@ -82,7 +87,7 @@ def test_the_script_and_the_sums_answer_alike(life: list[tuple[int, list[Wish]]]
 def test_no_window_ever_holds_more_than_it_may(life: list[tuple[int, int]], most: int, span: int) -> None:
     """A naive model: every instant at which something is told, looked back upon over every window."""
     logs = Logs({}, margin_ms=_MARGIN)
-    counter = Counter("a", [Window(most, span)])
+    counter = Counter("a", [Window(most, span)], "somebody")
     told: list[int] = []
     now = _START
     for number, (pause, wait) in enumerate(life):
@@ -96,7 +101,7 @@ def test_no_window_ever_holds_more_than_it_may(life: list[tuple[int, int]], most
 
 
 def test_a_member_asked_for_again_counts_once_and_keeps_its_place() -> None:
-    counter = Counter("a", [Window(1, 100)])
+    counter = Counter("a", [Window(1, 100)], "somebody")
     one, other = Wish("1", 0, [counter]), Wish("2", 1_000, [counter])
     first = windows.take([one, one, other, other], nothing_known, now_ms=_START, margin_ms=_MARGIN)
     assert first == [Place(True, 0), Place(True, 0), Place(True, 105), Place(True, 105)]
@@ -105,7 +110,7 @@ def test_a_member_asked_for_again_counts_once_and_keeps_its_place() -> None:
 
 
 def test_a_place_on_one_counter_alone_is_none() -> None:
-    free, full = Counter("free", [Window(1, 100)]), Counter("full", [Window(1, 100)])
+    free, full = Counter("free", [Window(1, 100)], "somebody"), Counter("full", [Window(1, 100)], "somebody")
     windows.take([Wish("1", 0, [full])], nothing_known, now_ms=_START, margin_ms=_MARGIN)
     answers = windows.take(
         [Wish("2", 0, [free, full]), Wish("3", 0, [free])], nothing_known, now_ms=_START, margin_ms=_MARGIN
@@ -114,15 +119,15 @@ def test_a_place_on_one_counter_alone_is_none() -> None:
 
 
 def test_what_is_given_back_is_free_again() -> None:
-    counter = Counter("a", [Window(1, 100)])
+    counter = Counter("a", [Window(1, 100)], "somebody")
     windows.take([Wish("1", 0, [counter])], nothing_known, now_ms=_START, margin_ms=_MARGIN)
-    windows.give_back([("a", "1")])
+    windows.give_back([(counter, "1")])
     assert windows.take([Wish("2", 0, [counter])], nothing_known, now_ms=_START, margin_ms=_MARGIN) == [Place(True, 0)]
 
 
 def test_a_flush_is_noticed_and_the_truth_asked() -> None:
     asked: list[list[str]] = []
-    counter = Counter("a", [Window(2, 100)])
+    counter = Counter("a", [Window(2, 100)], "somebody")
 
     def truth(names: Collection[str]) -> dict[str, Log]:
         asked.append(list(names))
@@ -137,22 +142,22 @@ def test_a_flush_is_noticed_and_the_truth_asked() -> None:
 
 
 def test_an_old_memory_believes_in_empty_counters() -> None:
-    counter = Counter("a", [Window(1, 100)])
+    counter = Counter("a", [Window(1, 100)], "somebody")
     windows.take([Wish("1", 0, [counter])], nothing_known, now_ms=_START, margin_ms=_MARGIN)
 
     def never(names: object) -> dict[str, Log]:
         raise AssertionError(names)
 
     late = _START + 200
-    assert windows.take([Wish("2", 0, [Counter("b", [Window(1, 100)])])], never, now_ms=late, margin_ms=_MARGIN) == [
-        Place(True, 0)
-    ]
+    assert windows.take(
+        [Wish("2", 0, [Counter("b", [Window(1, 100)], "somebody")])], never, now_ms=late, margin_ms=_MARGIN
+    ) == [Place(True, 0)]
 
 
 def test_without_redis_nobody_answers_and_it_starts_anew_when_it_is_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    counter = Counter("a", [Window(1, 1_000)])
+    counter = Counter("a", [Window(1, 1_000)], "somebody")
     truth: dict[str, Log] = defaultdict(dict)
     windows.take([Wish("1", 0, [counter])], truth_of(truth), now_ms=_START, margin_ms=_MARGIN)
     with monkeypatch.context() as away:
@@ -161,7 +166,10 @@ def test_without_redis_nobody_answers_and_it_starts_anew_when_it_is_back(
     # Counted elsewhere meanwhile: Redis alone would not know, and grant nothing too much all the same.
     truth["a"] = {"2": _START + 1}
     assert windows.take(
-        [Wish("3", 0, [Counter("a", [Window(2, 1_000)])])], truth_of(truth), now_ms=_START + 2, margin_ms=_MARGIN
+        [Wish("3", 0, [Counter("a", [Window(2, 1_000)], "somebody")])],
+        truth_of(truth),
+        now_ms=_START + 2,
+        margin_ms=_MARGIN,
     ) == [Place(True, 0)]
     assert redis_state._client().redis.get("carillon:{windows}:since") == str(_START + 2).encode()
 
@@ -171,7 +179,7 @@ def truth_of(truth: dict[str, Log]) -> windows.Recall:
 
 
 def test_only_looking_takes_no_place() -> None:
-    counter = Counter("a", [Window(1, 100)])
+    counter = Counter("a", [Window(1, 100)], "somebody")
     for _ in range(2):
         assert windows.take([Wish("1", 0, [counter])], nothing_known, now_ms=_START, margin_ms=_MARGIN, dry=True) == [
             Place(True, 0)
@@ -179,9 +187,11 @@ def test_only_looking_takes_no_place() -> None:
 
 
 def test_logs_do_not_outlive_their_windows() -> None:
-    counter = Counter("a", [Window(1, 10_000)])
+    counter = Counter("a", [Window(1, 10_000)], "somebody")
     windows.take([Wish("1", 0, [counter])], nothing_known, now_ms=_START, margin_ms=_MARGIN)
-    left = [redis_state._client().redis.pttl(name) for name in redis_state._client().redis.scan_iter("*{windows}*:a")]
+    left = [
+        redis_state._client().redis.pttl(name) for name in redis_state._client().redis.scan_iter("*{windows}*:somebody")
+    ]
     assert len(left) == 1
     assert 0 < left[0] <= 10_005
 
