@@ -5,6 +5,7 @@ Rows are made by tests/factories.py. Tests that touch the database take `db` (or
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
@@ -14,6 +15,7 @@ import pytest
 from django.apps import apps
 from django.db import connections
 from django.db.models.signals import post_migrate
+from hypothesis import settings
 from redis.exceptions import RedisError
 from xdist.scheduler import LoadScopeScheduling
 
@@ -23,6 +25,12 @@ from notify.api import auth, metering
 from notify.store import modes, templates, types
 from preferences.store import recent
 from tests.factories import Api, make_key
+
+# Properties are no timed tests: a machine that is busy with other things proves nothing against them. What is found by
+# chance is looked for by people; continuous integration tries the same examples each time.
+settings.register_profile("searching", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "searching")
 
 #: What the tables are born with.
 _SEED = import_module("channels.migrations.0002_costs").SEED
