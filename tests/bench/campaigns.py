@@ -42,6 +42,10 @@ class Campaigns:
         self._last = self._tell(Told(f"news{audience}", By.PUSH, population_of(audience)), None)
         return self._last
 
+    def push_to_some(self, people: int) -> CampaignResult:
+        """Have so many in the table, and tell those of them with an e-mail address by push."""
+        return self._tell(Told("some", By.PUSH, people, only_mailed=True), None)
+
     def push_beside(self) -> CampaignResult:
         """Tell those with an e-mail address by push, while urgent ones come one by one.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.bench.results import FlowResult, Goal, Results
 from tests.bench.table import flows_of, title_of
 
-#: The marks in docs/performance.md: the usual run, and the one that takes an hour.
+#: The marks in docs/performance.md: the usual run, and one with very many people.
 MEASURED = "measured"
 TEN_MILLION = "ten million"
 _BOLD = "product"

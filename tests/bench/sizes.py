@@ -35,8 +35,8 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     listening_seconds: int
     #: Audiences of campaigns, rising.
     campaigns: tuple[int, ...]
-    #: Only those: without urgent ones beside, and none by e-mail.
-    campaigns_alone: bool = False
+    #: People among whom one more campaign finds its own; then none beside urgent ones, and none by e-mail.
+    crowd: int = 0
     #: Rows of a file that is imported.
     import_rows: int
     #: People among whom segments are counted.
