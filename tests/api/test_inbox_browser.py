@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
+from playwright.sync_api import APIResponse, Browser, ConsoleMessage, Locator, Page, Route, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from channels.models import InboxMessage
@@ -152,6 +152,23 @@ def test_what_is_done_elsewhere_is_seen_here(page: Page, alice: RecipientRef) ->
     elsewhere.patch(f"/v1/notifications/{second}/archive")
     expect(panel.get_by_role("listitem")).to_have_count(1)
     expect(bell(page)).to_be_visible()
+
+
+def test_a_list_that_comes_late_does_not_undo_what_was_heard_meanwhile(page: Page, alice: RecipientRef) -> None:
+    first, _ = make_entries(alice, "First", "Second")
+    expect(bell(page, "Notifications, 2 unread")).to_be_visible()
+    held: list[tuple[Route, APIResponse]] = []
+    page.route("**/notifications?limit=20", lambda route: held.append((route, route.fetch())))
+    bell(page, "Notifications, 2 unread").click()
+    while not held:
+        page.wait_for_timeout(20)
+    Api(make_key()).patch(f"/v1/notifications/{first}/read")
+    expect(bell(page, "Notifications, 1 unread")).to_be_visible()
+    for route, answer in held:
+        route.fulfill(response=answer)
+    panel = page.get_by_role("dialog", name="Notifications")
+    expect(panel.get_by_role("button", name="Mark as unread: First")).to_be_visible()
+    expect(bell(page, "Notifications, 1 unread")).to_be_visible()
 
 
 def test_the_keyboard_alone_does_it_all(page: Page, alice: RecipientRef) -> None:

@@ -98,6 +98,8 @@ class CarillonInbox extends HTMLElement {
 
   #entries = new Map();
   #unread = 0;
+  /* Of each list that is on its way: what has been heard meanwhile. */
+  #loading = new Set();
   #cursor = null;
   #isLoaded = false;
   #seen = "";
@@ -268,18 +270,21 @@ class CarillonInbox extends HTMLElement {
   }
 
   #take(name, data) {
+    const isNew = name === "notification" && !this.#entries.has(data.id) && !data.read_at;
+    for (const heard of this.#loading) heard.push([name, data]);
+    this.#apply(name, data);
+    if (isNew) {
+      this.#parts.voice.textContent = this.#word("arrived", data.title || data.body);
+      this.dispatchEvent(new CustomEvent("carillon-notification", { bubbles: true, composed: true, detail: data }));
+    }
+    this.#draw();
+  }
+
+  #apply(name, data) {
     if (name === "unread_count") this.#unread = data.unread_count;
     if (name === "archive") this.#entries.delete(data.id);
     if (name === "read") this.#patch(data.id, { read_at: data.read_at });
-    if (name === "notification") {
-      const isNew = !this.#entries.has(data.id) && !data.read_at;
-      this.#put(data);
-      if (isNew) {
-        this.#parts.voice.textContent = this.#word("arrived", data.title || data.body);
-        this.dispatchEvent(new CustomEvent("carillon-notification", { bubbles: true, composed: true, detail: data }));
-      }
-    }
-    this.#draw();
+    if (name === "notification") this.#put(data);
   }
 
   #put(entry) {
@@ -295,10 +300,18 @@ class CarillonInbox extends HTMLElement {
   }
 
   async #load(cursor) {
-    const page = await this.#call("GET", `${this.#own}?limit=20${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
-    if (!cursor) this.#entries.clear();
-    page.data.forEach((entry) => this.#put(entry));
-    [this.#unread, this.#cursor, this.#isLoaded] = [page.unread_count, page.page.next_cursor, true];
+    const heard = [];
+    this.#loading.add(heard);
+    try {
+      const page = await this.#call("GET", `${this.#own}?limit=20${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+      if (!cursor) this.#entries.clear();
+      page.data.forEach((entry) => this.#put(entry));
+      [this.#unread, this.#cursor, this.#isLoaded] = [page.unread_count, page.page.next_cursor, true];
+    } finally {
+      this.#loading.delete(heard);
+    }
+    /* The list may be older than what was heard while it was on its way. */
+    heard.forEach(([name, data]) => this.#apply(name, data));
     this.#draw();
   }
 
