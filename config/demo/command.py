@@ -134,8 +134,8 @@ def _perform(console: Console, demo: Demo, stage: Stage, *, stay: bool) -> int:
         is_well = demo.play(stay=stay)
         console.print("All came out as it should." if is_well else "Not everything came out as it should; see above.")
         if stay:
-            console.print("Everything stays up until you press Ctrl-C.")
             with suppress(KeyboardInterrupt):
+                console.print("Everything stays up until you press Ctrl-C.")
                 _stay(stage)
     except (DemoFault, KeyboardInterrupt) as end:
         return _cut_short(console, end)
