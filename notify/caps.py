@@ -1,4 +1,4 @@
-"""Who has had enough for now: places on the counters, taken for a page at once.
+"""Who has had enough for now: places on the counters, taken for a page in a few steps.
 
 Redis counts for all processes. What it lost is read from the deliveries; while it is away planning counts there itself,
 under locks that its transaction holds, so that two of them never tell one person too much.

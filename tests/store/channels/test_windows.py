@@ -118,6 +118,24 @@ def test_a_place_on_one_counter_alone_is_none() -> None:
     assert answers == [Place(False, 105), Place(True, 0)]
 
 
+def test_a_page_asked_for_in_several_steps_is_counted_as_one() -> None:
+    counter = Counter("a", [Window(150, 100)], "somebody")
+    page = [Wish(str(number), 0, [counter]) for number in range(windows._AT_ONCE * 2 + 1)]
+    places = windows.take(page, nothing_known, now_ms=_START, margin_ms=_MARGIN)
+    assert places is not None
+    assert [place.taken for place in places] == [True] * 150 + [False] * (len(page) - 150)
+
+
+def test_counters_of_one_owner_are_counted_and_freed_apart() -> None:
+    one, other = (Counter(name, [Window(1, 100)], "somebody") for name in "ab")
+    windows.take([Wish("1", 0, [one]), Wish("2", 0, [other])], nothing_known, now_ms=_START, margin_ms=_MARGIN)
+    windows.give_back([(one, "1"), (other, "nobody")])
+    answers = windows.take(
+        [Wish("3", 0, [one]), Wish("4", 0, [other])], nothing_known, now_ms=_START, margin_ms=_MARGIN
+    )
+    assert answers == [Place(True, 0), Place(False, 105)]
+
+
 def test_what_is_given_back_is_free_again() -> None:
     counter = Counter("a", [Window(1, 100)], "somebody")
     windows.take([Wish("1", 0, [counter])], nothing_known, now_ms=_START, margin_ms=_MARGIN)
